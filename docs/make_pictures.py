@@ -23,6 +23,7 @@ from PIL import Image
 import diffkeras as dk
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.figures import draw_cases, error_per_count_figure
+from diffkeras.evaluation.images import TestImages
 from diffkeras.evaluation.methods import SET, of_surrogate
 from diffkeras.reporting import figures
 from diffkeras.reporting.text import markdown_table
@@ -56,7 +57,7 @@ def draw_report(run_dir: Path) -> None:
     errors = errors[~errors["method"].str.endswith(SET)]
     save("error_per_count", error_per_count_figure(errors), dpi=120)
     methods = of_surrogate(dk.load_surrogate(run_dir), run).methods[:1]
-    cases = draw_cases(errors, methods, run.config(), run.data_dir())
+    cases = draw_cases(errors, methods, TestImages(run.config(), run.data_dir()))
     save("worst_cases", cases["worst_cases"], dpi=120)
 
 

@@ -56,33 +56,23 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     """
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
     few = len(points) <= FEW
-    listed = 0.23 * len(points) + 1.5  # inches
-    figure = new_figure(10.0, max(4.6 * len(panels), listed))
+    numbers = {point.name: str(place) for place, point in enumerate(points, 1)}
+    figure = new_figure(10.0, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
         axis.set(title=title, ylabel=error)
     axes[-1].set_xlabel("wall-clock time per image [ms]")
     marks = _marks(points)
-    names = [
-        Line2D([], [], linestyle="none", label=f"{place}  {point.name}")
-        for place, point in enumerate(() if few else points, 1)
-    ]
-    legend = figure.legend(
-        handles=[*marks, *names],
-        loc="outside right upper",
-        fontsize=9,
-        handlelength=1.2,
-        labelspacing=0.35,
-    )
+    listed = [] if few else [f"{number}  {name}" for name, number in numbers.items()]
+    names = [Line2D([], [], linestyle="none", label=label) for label in listed]
+    look: Any = {"fontsize": 9, "handlelength": 1.2, "labelspacing": 0.35}
+    legend = figure.legend(handles=[*marks, *names], loc="outside right upper", **look)
     for text, point in zip(legend.get_texts()[len(marks) :], points, strict=False):
         text.set_color(_color(point))
     figure.draw_without_rendering()  # the legend takes room from the panels
-    numbers = {
-        point.name: point.name if few else str(place) for place, point in enumerate(points, 1)
-    }
     for axis, own in zip(axes, panels.values(), strict=True):
-        labels = [numbers[point.name] for point in own]
+        labels = [point.name if few else numbers[point.name] for point in own]
         label_points(axis, labels, [_place(p) for p in own], [_color(p) for p in own])
     return figure
 
@@ -149,25 +139,18 @@ def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequenc
     places = points_per_pixel * axis.transData.transform(np.asarray(points, float))
     left, bottom, right, top = points_per_pixel * extents
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places]
-    order = np.argsort(places[:, 1])
-    for number in order:
+    heights = sorted(range(-45, 46, 9), key=lambda dy: (abs(dy), -dy))
+    for number in np.argsort(places[:, 1]):
         (x, y), width = places[number], 0.58 * LETTERS * len(labels[number])
-        spots = [
-            (x + dx if dx > 0 else x + dx - width, y + dy)
-            for dy in (0, 9, -9, 18, -18, 27, -27, 36, -36, 45, -45)
-            for dx in (8, -8)
-        ]
-        boxes = [(start, at - 6, start + width, at + 6) for start, at in spots]
+        starts = [(x + start, y + dy) for dy in heights for start in (8, -8 - width)]
+        boxes = [(start, at - 6, start + width, at + 6) for start, at in starts]
         free = [
             box
             for box in boxes
-            if left <= box[0]
-            and box[2] <= right
-            and bottom <= box[1]
-            and box[3] <= top
-            and not any(_overlap(box, other) for other in taken)
+            if left <= box[0] and box[2] <= right and bottom <= box[1] and box[3] <= top
+            if not any(_overlap(box, other) for other in taken)
         ]
-        box = free[0] if free else boxes[0]
+        box = (free or boxes)[0]
         taken.append((box[0] - 3, box[1], box[2] + 3, box[3]))  # "3" and "2" must not read 32
         ahead = box[0] > x
         axis.annotate(

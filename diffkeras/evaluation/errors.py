@@ -1,10 +1,9 @@
 """Errors of predicted fields: the one definition of each, per image, and their summaries.
 
-`evaluate`, the leaderboard, the scoreboard and the search for worst cases take them from here; the
-metrics of `nn`, which are part of a training graph, are tested against them. Everything is in
+The metrics of `nn`, which are part of a training graph, are tested against them. Everything is in
 double precision on the linear scale. A region's error over many images is the mean over all its
-nodes in all of them, not a mean of means: images have regions of different sizes. The relative
-errors and the other metrics are means over images.
+nodes in all of them, as images have regions of different sizes. The other metrics are means over
+images.
 
 The metrics of `METRICS` are as in PDEBench (Takamoto et al., NeurIPS 2022, appendix B) on a
 lattice of length 1, but for `relative_max`. PDEBench's nRMSE is `relative_l2`.
@@ -54,7 +53,7 @@ EXPLANATIONS = {
 
 
 def node_errors(predictions: NDArray, fields: NDArray) -> NDArray[np.float64]:
-    """|prediction − field| of each node, of the shape of both."""
+    """|prediction − field| of each node."""
     return np.abs(predictions - fields.astype(np.float64))
 
 
@@ -84,12 +83,7 @@ def image_errors(predictions: NDArray, fields: NDArray, source_images: NDArray) 
 
 
 def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
-    """A row for each image, with the columns of `METRICS`; NaN for ratios to a field of zeros.
-
-    Args:
-        predictions: (images, rows, columns).
-        fields: the exact fields, of the same shape.
-    """
+    """A row for each image, with the columns of `METRICS`; NaN for ratios to a field of zeros."""
     truth = fields.astype(np.float64)
     error = predictions - truth
     edge = np.ones(truth.shape[1:], dtype=bool)
@@ -101,24 +95,19 @@ def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
             "rmse": _rms(error),
             "relative_max": _ratio(image_maxima(error), image_maxima(truth)),
             "boundary_rmse": np.sqrt((error[:, edge] ** 2).mean(axis=1)),
-            **{f"fourier_rmse_{band}": _mean_of_band(part) for band, part in bands.items()},
+            # small lattices have bands without wavenumbers
+            **{f"fourier_rmse_{k}": b.mean(1) if b.size else np.nan for k, b in bands.items()},
             "balance": np.abs(error.mean((1, 2))),
         }
     )
 
 
 def radial_spectrum(fields: NDArray) -> NDArray[np.float64]:
-    """The spectra of fields: squared Fourier coefficients, added up over directions.
+    """Squared Fourier coefficients of fields, added up over directions: (images, wavenumbers).
 
     Coefficients are those of `numpy.fft.fft2` divided by the number of nodes. As in PDEBench, those
     of non-negative frequencies count, each for the whole number below its distance from 0.
-
-    Args:
-        fields: (images, rows, columns).
-
-    Returns:
-        (images, wavenumbers), for wavenumbers 0, 1, … of periods a side, up to half of the shorter
-        side.
+    Wavenumbers are 0, 1, … periods a side, up to half of the shorter side.
     """
     rows, columns = fields.shape[1:]
     quarter = np.fft.fft2(fields)[:, : max(rows // 2, 1), : max(columns // 2, 1)]
@@ -160,8 +149,3 @@ def _ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
     """Their ratio, NaN where the denominator is 0."""
     empty = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
-
-
-def _mean_of_band(part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN for a band without wavenumbers, on small lattices."""
-    return part.mean(axis=1) if part.shape[1] else np.full(len(part), np.nan)

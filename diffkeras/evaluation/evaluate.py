@@ -1,7 +1,7 @@
 """Evaluate a trained surrogate and its baselines on test images."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,9 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.replacing import keep_datasets
-from diffkeras.data.stored import check_dataset, dataset_paths, with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import FIGURES, draw_figures
-from diffkeras.evaluation.images import ImageBatch, ImageFile, is_image_file, read_batches
+from diffkeras.evaluation.images import ImageBatch, TestImages
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import (
     PREDICTIONS,
@@ -34,7 +33,6 @@ from diffkeras.system.result_folders import check_replaceable, replacing_files
 logger = logging.getLogger(__name__)
 
 TIMED_ROUNDS = 3
-TEST_EXAMPLES = "data.test_examples"
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ class Evaluation:
     path: Path
     metrics: dict[str, Any]
     table: Table
-
-
-@dataclass(frozen=True)
-class _Options:
-    """How a model is measured; see `evaluate`."""
-
-    threads: int | None = None
-    report: bool = True
-    figure_format: str = "png"
-    show_progress: bool = False
 
 
 def evaluate(
@@ -112,40 +100,39 @@ def evaluate(
             drawn; another format of figures.
     """
     run, learned, config_name = _opened(model), None, None
-    if isinstance(run, Path):
-        if output is None:
-            raise ConfigurationError(f"{run} has predictions alone: give output, too")
-        data_dir, path = Path(data_dir or DATA), Path(output)
-    else:
+    if isinstance(run, Run):
         data_dir, path = Path(data_dir or run.data_dir()), Path(output or run.result("evaluation"))
         learned = run.config()
-    config = _test_config(config, learned, data_dir, overrides or {})
+    elif output is None:
+        raise ConfigurationError(f"{run} has predictions alone: give output, too")
+    else:
+        data_dir, path = Path(data_dir or DATA), Path(output)
+    images = TestImages.find(data_dir, config, learned, overrides or {})
     if learned and isinstance(run, Run):
-        if (config.physics, config.data) == (learned.physics, learned.data):
+        if (images.config.physics, images.config.data) == (learned.physics, learned.data):
             config_name = shipped_config(run.path)
-        check_physics(learned, config, run.path)
-    options = _Options(threads, report, figure_format, show_progress)
-    _check(config, data_dir, path, options, config_name)
+        _check_physics(run, learned, images.config)
+    if figure_format not in FORMATS:
+        raise ConfigurationError(
+            f"figures are {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not "
+            f"{figure_format!r:.60}; choose another figure_format"
+        )
+    formats = {"png", figure_format} if report else set()
+    _check(images, path, formats, config_name)
     if name is None:
-        name = PREDICTIONS if isinstance(run, Path) else SURROGATE
-    subject = _subject(run, config, data_dir, name)
-    subject.compared.extend(_compared(name, compare or {}, config, data_dir))
-    return _evaluate(subject, config, data_dir, path, options)
+        name = SURROGATE if learned else PREDICTIONS
+    subject = _subject(run, images, name)
+    subject.compared.extend(_compared(name, compare or {}, images))
+    return _evaluate(subject, images, path, formats, threads, show_progress)
 
 
-def _test_config(
-    given: Config | None, learned: Config | None, data_dir: Path, overrides: Mapping[str, Any]
-) -> Config:
-    """The configuration of the test images; see `evaluate`."""
-    if is_image_file(data_dir):
-        file = ImageFile.open(data_dir)
-        if given:
-            raise ConfigurationError(f"{data_dir} has its own configuration; leave out config")
-        return file.part(overrides)
-    if (config := given or learned) is None:
-        raise ConfigurationError("predictions name no test images: give config, too")
-    config = config.with_overrides(overrides)
-    return config if TEST_EXAMPLES in overrides else with_stored_examples(config, data_dir)
+def evaluate_baselines(
+    config: Config, data_dir: Path, output: Path, *, threads: int | None = None
+) -> Evaluation:
+    """Measure the baselines of a configuration alone, without a report; see `evaluate`."""
+    images = TestImages(config, data_dir)
+    _check(images, output, ())
+    return _evaluate(Subject([]), images, output, (), threads)
 
 
 def _opened(model: str | Path) -> Run | Path:
@@ -154,28 +141,20 @@ def _opened(model: str | Path) -> Run | Path:
     return place if place.suffix.lower() == ".npz" else Run.open(place)
 
 
-def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subject:
+def _subject(run: Run | Path, images: TestImages, name: str) -> Subject:
     """The model of a run, or in a file of predictions."""
     if isinstance(run, Path):
-        exact = (
-            batch.fields
-            for count in config.data.sources
-            for batch in read_batches(config, count, data_dir)
-        )
-        images = ImageFile.open(data_dir) if is_image_file(data_dir) else None
-        with explain_damage(dataset_paths(config, data_dir)):
-            return of_predictions(run, config, exact, name, images)
+        with explain_damage(images.datasets):
+            return of_predictions(run, images, name)
     run.history()  # if it is damaged, the error should come before the work
     surrogate = surrogate_of_run(run)
-    check_physics(surrogate.config, config, run.path)
+    _check_physics(run, surrogate.config, images.config)
     return of_surrogate(surrogate, run, name)
 
 
-def _compared(
-    own: str, models: Mapping[str, str | Path], config: Config, data_dir: Path
-) -> Iterator[Subject]:
+def _compared(own: str, models: Mapping[str, str | Path], images: TestImages) -> Iterator[Subject]:
     """Other models on the same test images."""
-    taken = {method.name for method in baselines(config)}
+    taken = {method.name for method in baselines(images.config)}
     for name in (own, *models):
         if not name.strip():
             raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
@@ -183,75 +162,55 @@ def _compared(
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
     for name, place in models.items():
-        yield _subject(_opened(place), config, data_dir, name)
+        yield _subject(_opened(place), images, name)
 
 
-def evaluate_baselines(
-    config: Config, data_dir: Path, output: Path, *, threads: int | None = None
-) -> Evaluation:
-    """Measure the baselines of a configuration alone, without a report; see `evaluate`."""
-    options = _Options(threads, report=False)
-    _check(config, data_dir, output, options)
-    return _evaluate(Subject([]), config, data_dir, output, options)
+def _check_physics(run: Run, learned: Config, tested: Config) -> None:
+    if different := different_physics(learned, tested):
+        raise DataError(
+            f"the run in {run.path} was trained on other physics than it is to be evaluated on: "
+            f"{'; '.join(different)}"
+        )
 
 
 def _check(
-    config: Config, data_dir: Path, path: Path, options: _Options, config_name: str | None = None
+    images: TestImages, path: Path, formats: Collection[str], config_name: str | None = None
 ) -> None:
     """Raise an error, before any work, if test images are missing or results can't be written."""
-    if options.figure_format not in FORMATS:
-        raise ConfigurationError(
-            f"figures are {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not "
-            f"{options.figure_format!r:.60}; choose another figure_format"
-        )
-    if not is_image_file(data_dir):
-        for count in config.data.sources:
-            check_dataset(config, count, data_dir, ("test",), config_name=config_name)
-    kinds = {"png", options.figure_format} if options.report else ()
-    drawn = [f"figures/{name}.{kind}" for name in FIGURES for kind in kinds]
+    images.check(config_name)
+    drawn = [f"figures/{name}.{kind}" for name in FIGURES for kind in formats]
     check_replaceable(path, "metrics.json", [*FILES, *drawn])
 
 
 def _evaluate(
-    subject: Subject, config: Config, data_dir: Path, path: Path, options: _Options
+    subject: Subject,
+    images: TestImages,
+    path: Path,
+    formats: Collection[str],
+    threads: int | None,
+    show_progress: bool = False,
 ) -> Evaluation:
+    config = images.config
     measured = Measurement([*subject.all_methods, *baselines(config)])
-    places = dataset_paths(config, data_dir)
-    with keep_datasets(places), explain_damage(places):
-        _measure(measured, subject, config, data_dir, options)
-        figures = draw_figures(measured, subject, config, data_dir) if options.report else None
+    total = config.data.test_examples * len(config.data.sources)
+    with keep_datasets(images.datasets), explain_damage(images.datasets):
+        with progress_bar(total, "Evaluating", "examples", shown=show_progress) as bar:
+            for count in config.data.sources:
+                first: ImageBatch | None = None
+                left_to_bound = config.evaluation.bounds
+                for batch in images.batches(count, threads):
+                    measured.add(count, batch)
+                    if subject.predict and left_to_bound > 0:
+                        part = batch.first(left_to_bound)
+                        measured.add_bounds(count, part, subject.predict(part))
+                        left_to_bound -= len(part)
+                    bar.update(len(batch))
+                    first = first or batch
+                if first:  # now that no thread reads ahead
+                    measured.add_times(count, first, TIMED_ROUNDS)
+        figures = draw_figures(measured, subject, images) if formats else {}
     with replacing_files(path, last="metrics.json") as partial:
-        write_results(partial, measured, subject, config, figures, options.figure_format)
+        write_results(partial, measured, subject, config, figures, formats)
     metrics = measured.metrics()
-    logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
+    logger.info(f"evaluated {total} test images")
     return Evaluation(path, metrics, overall_table(metrics))
-
-
-def _measure(
-    measured: Measurement, subject: Subject, config: Config, data_dir: Path, options: _Options
-) -> None:
-    data = config.data
-    total = data.test_examples * len(data.sources)
-    with progress_bar(total, "Evaluating", "examples", shown=options.show_progress) as bar:
-        for count in data.sources:
-            first: ImageBatch | None = None
-            left_to_bound = config.evaluation.bounds
-            for batch in read_batches(config, count, data_dir, options.threads):
-                measured.add(count, batch)
-                if subject.predict and left_to_bound > 0:
-                    part = batch.first(left_to_bound)
-                    measured.add_bounds(count, part, subject.predict(part))
-                    left_to_bound -= len(part)
-                bar.update(len(batch))
-                first = first or batch
-            if first:  # now that no thread reads ahead
-                measured.add_times(count, first, TIMED_ROUNDS)
-
-
-def check_physics(learned: Config, wanted: Config, run_dir: Path) -> None:
-    """Raise a DataError if a run was trained on other physics than it is to be tested on."""
-    if different := different_physics(learned, wanted):
-        raise DataError(
-            f"the run in {run_dir} was trained on other physics than it is to be evaluated on: "
-            f"{'; '.join(different)}"
-        )

@@ -1,9 +1,7 @@
 """Figures of a surrogate's errors, next to those of the baselines."""
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.evaluation.error_time import Point, error_time_figure
-from diffkeras.evaluation.images import read_image
+from diffkeras.evaluation.images import TestImages
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods import EXACT, SURROGATE, ZERO_FIELD, Method, Subject
 from diffkeras.reporting.figures import (
@@ -52,22 +50,12 @@ Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
 
 
-def styles_of(subject: Subject) -> Styles:
-    """Colour and marker of each method: `STYLES`, but for the names of models."""
-    styles = {subject.name: STYLES[SURROGATE]}
+def draw_figures(measured: Measurement, subject: Subject, images: TestImages) -> dict[str, Figure]:
+    """All figures of an evaluation, by name; those of the training belong to a run."""
+    config, styles = images.config, {subject.name: STYLES[SURROGATE]}
     for other, color in zip(subject.compared, itertools.cycle(OTHERS)):
         styles[other.name] = color, "P"
-    return styles | {name: style for name, style in STYLES.items() if name not in styles}
-
-
-def draw_figures(
-    measured: Measurement, subject: Subject, config: Config, data_dir: Path
-) -> dict[str, Figure]:
-    """All figures of an evaluation on the test data of `config`, by name.
-
-    Those of its training belong to a run, if there is one.
-    """
-    styles = styles_of(subject)
+    styles |= {name: style for name, style in STYLES.items() if name not in styles}
     copies = {method.name for method in measured.methods if method.copy_of}  # equal but on sources
     errors = measured.errors[~measured.errors["method"].isin(copies)]
     spectra = {name: each for name, each in measured.spectra().items() if name not in copies}
@@ -75,7 +63,7 @@ def draw_figures(
         "error_per_count": error_per_count_figure(errors, styles),
         "distribution": distribution_figure(errors, styles),
         "spectrum": spectrum_figure(spectra, styles),
-        **draw_cases(measured.errors, subject.models, config, data_dir),
+        **draw_cases(measured.errors, subject.models, images),
     }
     metrics = measured.metrics()
     if any(of[ALL]["milliseconds"] for name, of in metrics.items() if name != ZERO_FIELD):
@@ -131,15 +119,12 @@ def _drawable(values: Any) -> NDArray[np.float64]:
     return np.where(array > ROUNDING, array, np.nan)
 
 
-def _draw_curve(axis: Axes, places: Any, values: Any, style: Mapping[str, Any]) -> None:
-    """Draw a curve, unless all of it is rounding."""
+def _draw_curve(axis: Axes, places: Any, values: Any, **style: Any) -> None:
+    """Draw a curve, unless all of it is rounding, and name it beside the axes."""
     drawn = _drawable(values)
     if np.isfinite(drawn).any():
         axis.plot(places, drawn, **style)
-
-
-def _name_curves(axis: Axes) -> None:
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
 
 
 def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
@@ -149,9 +134,8 @@ def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Fig
     )
     for name, own in errors.groupby("method", sort=False):
         means = own.groupby("sources")["mae"].mean()
-        _draw_curve(axis, means.index, means, _style(str(name), styles))
+        _draw_curve(axis, means.index, means, **_style(str(name), styles))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _name_curves(axis)
     return figure
 
 
@@ -167,9 +151,8 @@ def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = 
             axis.plot(lengths, _drawable(own["mae"]), ".", color=BLUE, alpha=0.2, markersize=3)
         bins = np.searchsorted(edges[1:-1], lengths, side="right")
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
-        _draw_curve(axis, middles, means, _style(str(name), styles))
+        _draw_curve(axis, middles, means, **_style(str(name), styles))
     log_ticks(axis, "x")
-    _name_curves(axis)
     return figure
 
 
@@ -178,12 +161,9 @@ def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure
     figure, axis = _log_axes("lattice MAE of an image, x", "share of test images with error ≥ x")
     for name, own in errors.groupby("method", sort=False):
         ordered = np.sort(own["mae"])
-        share = 1 - np.arange(ordered.size) / ordered.size
-        drawn = ordered > ROUNDING
-        if drawn.any():
-            style = _style(str(name), styles, marked=False)
-            axis.step(ordered[drawn], share[drawn], where="post", **style)
-    _name_curves(axis)
+        share = np.where(ordered > ROUNDING, 1 - np.arange(ordered.size) / ordered.size, np.nan)
+        style = _style(str(name), styles, marked=False)
+        _draw_curve(axis, ordered, share, drawstyle="steps-post", **style)
     return figure
 
 
@@ -197,8 +177,7 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
         style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
         if name != TRUE:
             style = _style(name, styles, marked=False)
-        _draw_curve(axis, np.arange(1, len(spectrum)), np.sqrt(spectrum[1:]), style)
-    _name_curves(axis)
+        _draw_curve(axis, np.arange(1, len(spectrum)), np.sqrt(spectrum[1:]), **style)
     return figure
 
 
@@ -208,25 +187,24 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     Where the loss is the lattice MAE, it is drawn once. Two losses that alternate by epochs have
     one curve each.
     """
-    epochs = np.array([row["epoch"] for row in history])
+    table = pd.DataFrame(history)
     curves = {"loss": "loss", "mae": "lattice MAE"}
-    if all(_same(row, "loss", "mae") and _same(row, "val_loss", "val_mae") for row in history):
+    pairs = [(table[f"{of}loss"], table[f"{of}mae"]) for of in ("", "val_") if f"{of}loss" in table]
+    if all(np.allclose(loss, mae, rtol=DISTINCT, atol=0) for loss, mae in pairs):
         curves = {"mae": "lattice MAE, which is the loss"}
+    active = table.get("active_loss", pd.Series(0, table.index))
     figure = new_figure(5 * len(curves), 3.8)
     grid = figure.subplots(1, len(curves), squeeze=False)
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
-        active = np.array([row.get("active_loss", 0) for row in history])
-        parts = {1: "first", 2: "second"} if name == "loss" and active.any() else {}
-        for key, label, color in ((name, "training", ORANGE), (f"val_{name}", "validation", BLUE)):
-            values = np.array([row.get(key, np.nan) for row in history])
-            for number, part in (parts or {0: ""}).items():
-                own = active == number if parts else np.full(len(history), True)
-                style = "s:" if part == "second" else "o-"
-                text = f"{label}, {part} loss" if part else label
-                if own.any():
-                    axis.plot(
-                        epochs[own], values[own], style, markersize=3, color=color, label=text
-                    )
+        alternating = name == "loss" and active.any()
+        parts = {1: ", first loss", 2: ", second loss"} if alternating else {0: ""}
+        for (key, label, color), (number, part) in itertools.product(
+            ((name, "training", ORANGE), (f"val_{name}", "validation", BLUE)), parts.items()
+        ):
+            own = table[active == number] if alternating else table
+            if key in own and len(own):
+                style = {"color": color, "markersize": 3, "label": f"{label}{part}"}
+                axis.plot(own["epoch"], own[key], "s:" if number == 2 else "o-", **style)
         axis.set(xlabel="epoch", title=title)
         if all(line.get_ydata().min() > 0 for line in axis.lines):
             axis.set_yscale("log")
@@ -238,26 +216,20 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     return figure
 
 
-def _same(row: Mapping[str, float], one: str, other: str) -> bool:
-    """Whether two values of an epoch can't be told apart in a picture."""
-    return math.isclose(row.get(one, 0.0), row.get(other, 0.0), rel_tol=DISTINCT)
-
-
 def draw_cases(
-    errors: pd.DataFrame, methods: Sequence[Method], config: Config, data_dir: Path
+    errors: pd.DataFrame, methods: Sequence[Method], images: TestImages
 ) -> dict[str, Figure]:
     """All pictures of single test images: name → figure.
 
-    The first method chooses the images. Those of several methods have a row for each.
-
-    `errors` are those of `Measurement`, or of `examples.csv`.
+    The first method chooses the images. Those of several methods have a row for each. `errors` are
+    those of `Measurement`, or of `examples.csv`.
     """
+    config = images.config
     maes = errors.set_index(["method", "sources", "example"])["mae"]
 
     def case(chosen: Chosen, method: Method) -> Case:
         _, count, number = chosen
-        mae = maes[method.name, count, number]
-        batch = read_image(config, count, number, data_dir)
+        mae, batch = maes[method.name, count, number], images.image(count, number)
         medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
         title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
         if len(methods) > 1:
@@ -269,8 +241,8 @@ def draw_cases(
         for name, those in _choose(errors, methods[0].name, config).items()
     }
     if config.data.maps:
-        batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
-        figures["media"] = tissue_figure({"": batch.problems[0]})
+        [problem] = images.image(_shown_counts(config)[-1], 0).problems
+        figures["media"] = tissue_figure({"": problem})
     return figures
 
 

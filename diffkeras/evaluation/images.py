@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diffkeras import data
 from diffkeras.config import Config, parse_config
+from diffkeras.data.stored import check_dataset, dataset_paths, with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem, Sources, maps_of, solve_many
 from diffkeras.system.array_files import read_arrays
@@ -29,10 +30,6 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".npz"
 WHAT = "test images"  # in messages
 PARTS = ("data.sources", "data.test_examples")  # they choose a part of the images
-
-
-def _empty() -> NDArray[np.int64]:
-    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +49,10 @@ class ImageBatch:
 
     problems: Sequence[Problem]
     images: NDArray[np.float32]
-    fields: NDArray = field(default_factory=_empty)
+    fields: NDArray = field(default_factory=lambda: np.zeros(0, np.int64))
     maxima: NDArray[np.floating] | None = None
     sources: Sequence[Sources] = ()
-    numbers: NDArray = field(default_factory=_empty)
+    numbers: NDArray = field(default_factory=lambda: np.zeros(0, np.int64))
     lengths: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -71,12 +68,9 @@ class ImageBatch:
 
     def solve(self, *, divide_by_maximum: bool) -> "ImageBatch":
         """The images with their fields in double precision, on the dataset's scale."""
-        solutions, maxima = solve_many(self.problems), None
-        solved = np.stack([solution.field for solution in solutions]).astype(np.float64)
-        if divide_by_maximum:
-            maxima = solved.max(axis=(1, 2))
-            solved /= maxima[:, None, None]
-        return replace(self, fields=solved, maxima=maxima)
+        fields = np.stack([solution.field for solution in solve_many(self.problems)])
+        solved = replace(self, maxima=fields.max(axis=(1, 2)) if divide_by_maximum else None)
+        return replace(solved, fields=solved.scaled(fields.astype(np.float64)))
 
     def maps(self, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Maps by name (`maps_of`), (images, rows, columns)."""
@@ -116,43 +110,28 @@ def draw_images(
     """Images of a split of one source count, without solving anything."""
     recipe = config.recipe(count)
     drawn = [recipe.drawn(split, k) for k in numbers]
-    arrays = {
-        name: np.array([one[name] for one in drawn], np.float32)
-        for name in ("source_image", "diffusion_length")
-        if name in drawn[0]
-    }
+    lengths = [one["diffusion_length"] for one in drawn if "diffusion_length" in one]
     return ImageBatch(
         problems=[recipe.problem_of(one) for one in drawn],
-        images=arrays["source_image"],
+        images=np.array([one["source_image"] for one in drawn], np.float32),
         sources=[one["sources"] for one in drawn],
         numbers=np.array(numbers),
-        lengths=arrays.get("diffusion_length"),
+        lengths=np.array(lengths, np.float32) if lengths else None,
     )
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file of test images.
-
-    Attributes:
-        path: of the file.
-        name: of the images, such as `tissue_64/test`.
-        sha256: of the problems.
-        config: the configuration whose test split it is.
-    """
+    """A file of test images: their name, the hash of their problems, and their configuration."""
 
     path: Path
-    name: str
+    name: str  # such as `tissue_64/test`
     sha256: str
     config: Config
 
     @classmethod
     def open(cls, path: Path) -> "ImageFile":
-        """The file of a path.
-
-        Raises:
-            DataError: a missing or damaged file, or one without a configuration.
-        """
+        """The file of a path; a DataError for one that is damaged, or something else."""
         if path.suffix.lower() != SUFFIX:
             raise DataError(
                 f"{path} is no .npz of test images; "
@@ -165,15 +144,7 @@ class ImageFile:
         return cls(path, str(arrays["name"]), str(arrays["sha256"]), parse_config(text, str(path)))
 
     def part(self, overrides: Mapping[str, Any]) -> Config:
-        """The configuration of a part of the images, to be evaluated.
-
-        Args:
-            overrides: settings of the evaluation, fewer source counts or fewer test examples, by
-                dotted key.
-
-        Raises:
-            ConfigurationError: another key, or images that the file doesn't have.
-        """
+        """Fewer source counts or test examples, or other settings of the evaluation."""
         for key in overrides:
             if not key.startswith("evaluation.") and key not in PARTS:
                 raise ConfigurationError(f"{key} would change the test set; leave it out")
@@ -192,77 +163,100 @@ class ImageFile:
             )
         return part
 
-    def images(self, count: int, numbers: Sequence[int]) -> ImageBatch:
-        """The images of some numbers of a source count.
-
-        Raises:
-            DataError: arrays that are missing or of another shape, or other images than the
-                configuration's.
-        """
-        drawn = draw_images(self.config, count, numbers)
-        given: dict[str, NDArray] = {
-            "source_images": drawn.images,
-            **drawn.maps(self.config.data.maps),
-        }
-        divided = ("maxima",) if self.config.data.divide_by_maximum else ()
-        wanted = [f"{name}_{count:02d}" for name in (*given, "fields", *divided)]
-        arrays = read_arrays(self.path, WHAT, only=wanted)
-        places, shape = list(numbers), (self.config.data.test_examples, *drawn.images.shape[1:])
-        for name in wanted:
-            if name not in arrays or arrays[name].shape not in (shape, shape[:1]):
-                raise DataError(f"{self.path} has no array {name} of shape {shape}")
-        for key, values in zip(wanted, given.values(), strict=False):
-            if not np.array_equal(arrays[key][places], values):
+    def read(self, count: int, numbers: Sequence[int]) -> ImageBatch:
+        """The images of some numbers of a source count, which are drawn again and compared."""
+        drawn, of_data = draw_images(self.config, count, numbers), self.config.data
+        given = {"source_images": drawn.images, **drawn.maps(of_data.maps)}
+        names = [*given, "fields", *(["maxima"] if of_data.divide_by_maximum else [])]
+        arrays = read_arrays(self.path, WHAT, only=[f"{name}_{count:02d}" for name in names])
+        shape, found = (of_data.test_examples, *drawn.images.shape[1:]), {}
+        for name in names:
+            array = arrays.get(key := f"{name}_{count:02d}")
+            if array is None or array.shape not in (shape, shape[:1]):
+                raise DataError(f"{self.path} has no array {key} of shape {shape}")
+            found[name] = array[list(numbers)]
+            if name in given and not np.array_equal(found[name], given[name]):
                 raise DataError(
                     f"{self.path}: {key} holds other images than the test split of its "
-                    f"configuration; write it again by `diffkeras-benchmark data`"
+                    "configuration; write it again by `diffkeras-benchmark data`"
                 )
-        fields = arrays[f"fields_{count:02d}"][places]
-        maxima = arrays[f"maxima_{count:02d}"][places] if divided else None
-        return replace(drawn, fields=fields, maxima=maxima)
+        return replace(drawn, fields=found["fields"], maxima=found.get("maxima"))
 
 
-def is_image_file(place: Path) -> bool:
-    """Whether test images are in a file, for `ImageFile.open`, or in datasets."""
-    return place.suffix.lower() == SUFFIX or place.is_file()
+@dataclass(frozen=True)
+class TestImages:
+    """The test images of a configuration, in datasets or in a file.
 
+    Attributes:
+        config: whose test split they are, or a part of it.
+        place: the data directory, or the file.
+        file: what the file says; None for datasets.
+    """
 
-def read_batches(
-    config: Config, count: int, data_dir: Path, threads: int | None = None
-) -> Iterator[ImageBatch]:
-    """The test split of one source count, in order; `data_dir` may be a file of test images."""
-    if is_image_file(data_dir):
-        file, size = ImageFile.open(data_dir), config.evaluation.batch_size
-        for start in range(0, config.data.test_examples, size):
-            yield file.images(count, range(start, min(start + size, config.data.test_examples)))
-        return
-    dataset = data.raw_dataset(config, count, "test", data_dir, threads=threads)
-    start = 0
-    for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
-        images = _as_batch(batch, config, start)
-        start += len(images)
-        yield images
+    config: Config
+    place: Path
+    file: ImageFile | None = None
 
+    @classmethod
+    def find(
+        cls,
+        place: Path,
+        config: Config | None,
+        learned: Config | None,
+        overrides: Mapping[str, Any],
+    ) -> "TestImages":
+        """Those in a directory or file, with the given configuration, the model's or the file's."""
+        if place.suffix.lower() == SUFFIX or place.is_file():
+            if config:
+                raise ConfigurationError(f"{place} has its own configuration; leave out config")
+            file = ImageFile.open(place)
+            return cls(file.part(overrides), place, file)
+        if (chosen := config or learned) is None:
+            raise ConfigurationError("predictions name no test images: give config, too")
+        chosen = chosen.with_overrides(overrides)
+        if "data.test_examples" not in overrides:
+            chosen = with_stored_examples(chosen, place)
+        return cls(chosen, place)
 
-def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
-    """A batch of one: example `number` of the test split of one source count."""
-    if is_image_file(data_dir):
-        return ImageFile.open(data_dir).images(count, [number])
-    dataset = data.raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
-    return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, number)
+    @property
+    def datasets(self) -> list[Path]:
+        """The directories of the datasets."""
+        return [] if self.file else dataset_paths(self.config, self.place)
 
+    def check(self, config_name: str | None = None) -> None:
+        """Raise a DataError if datasets lack some of them; see `check_dataset`."""
+        for count in () if self.file else self.config.data.sources:
+            check_dataset(self.config, count, self.place, ("test",), config_name=config_name)
 
-def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
-    images = examples["source_image"][..., 0]
-    names = ("source_image", *config.view.varying)
-    each = [{name: examples[name][k] for name in names} for k in range(len(images))]
-    discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
-    return ImageBatch(
-        problems=[config.view.recipe.problem_of(one) for one in each],
-        images=images,
-        fields=examples["field"][..., 0],
-        sources=[Sources(*disc) for disc in discs],
-        numbers=np.arange(start, start + len(images)),
-        lengths=examples.get("diffusion_length"),
-        maxima=examples.get("maximum"),
-    )
+    def batches(self, count: int, threads: int | None = None) -> Iterator[ImageBatch]:
+        """Those of one source count, in order."""
+        size, number = self.config.evaluation.batch_size, self.config.data.test_examples
+        if self.file:
+            for start in range(0, number, size):
+                yield self.file.read(count, range(start, min(start + size, number)))
+            return
+        dataset = data.raw_dataset(self.config, count, "test", self.place, threads=threads)
+        for k, batch in enumerate(dataset.batch(size).as_numpy_iterator()):
+            yield self._batch(batch, k * size)
+
+    def image(self, count: int, number: int) -> ImageBatch:
+        """A batch of one."""
+        numbers = range(number, number + 1)
+        if self.file:
+            return self.file.read(count, numbers)
+        dataset = data.raw_dataset(self.config, count, "test", self.place, numbers=numbers)
+        return self._batch(next(dataset.batch(1).as_numpy_iterator()), number)
+
+    def _batch(self, examples: dict[str, Any], start: int) -> ImageBatch:
+        images, recipe = examples["source_image"][..., 0], self.config.view.recipe
+        discs = zip(*map(examples.pop("sources").get, Sources.ARRAYS), strict=True)
+        each = [{name: values[k] for name, values in examples.items()} for k in range(len(images))]
+        return ImageBatch(
+            problems=[recipe.problem_of(one) for one in each],
+            images=images,
+            fields=examples["field"][..., 0],
+            sources=[Sources(*disc) for disc in discs],
+            numbers=np.arange(start, start + len(images)),
+            lengths=examples.get("diffusion_length"),
+            maxima=examples.get("maximum"),
+        )

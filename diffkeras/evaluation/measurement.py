@@ -27,59 +27,43 @@ LOOPED = 8  # images of a batch that are timed, for methods that take them one b
 
 
 class Measurement:
-    """What an evaluation measures, gathered batch by batch.
-
-    Args:
-        methods: in the order in which they are shown.
-
-    Attributes:
-        methods: as given.
-        milliseconds: of each source count (rows) and timed method (columns).
-    """
+    """What an evaluation measures, gathered batch by batch."""
 
     def __init__(self, methods: Sequence[Method]) -> None:
-        self.methods = tuple(methods)
-        self.milliseconds = pd.DataFrame(dtype=float)
+        self.methods = tuple(methods)  # in the order in which they are shown
+        self.milliseconds = pd.DataFrame(dtype=float)  # a row per source count, a column per method
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
         self._spectra: dict[str, Any] = {}
-        self._numbers: dict[str, int] = {}
+        self._images = 0
 
     def add(self, count: int, batch: ImageBatch) -> None:
         """Add a batch of images of one source count."""
+        about: dict[str, Any] = {"sources": count, "example": batch.numbers}
+        if batch.lengths is not None:
+            about["diffusion_length"] = batch.lengths.astype(np.float64)
+        spectra = {TRUE: batch.fields}
         for method in self.methods:
             fields = method.compute(batch).fields
-            about: dict[str, Any] = {"method": method.name, "sources": count}
-            about["example"] = batch.numbers
-            if batch.lengths is not None:
-                about["diffusion_length"] = batch.lengths.astype(np.float64)
             errors = image_errors(fields, batch.fields, batch.images)
             of_field = field_metrics(fields, batch.fields)
-            parts = [pd.DataFrame(about, errors.index), errors, of_field]
+            parts = [pd.DataFrame({"method": method.name, **about}, errors.index), errors, of_field]
             self._errors.append(pd.concat(parts, axis=1))
-            self._add_spectra(method.name, fields, batch.fields)
-
-    def _add_spectra(self, method: str, fields: NDArray, exact: NDArray) -> None:
-        parts = {TRUE: exact, method: fields - exact.astype(np.float64)}
-        if method != self.methods[0].name:
-            del parts[TRUE]
-        for name, values in parts.items():
+            spectra[method.name] = fields - batch.fields.astype(np.float64)
+        for name, values in spectra.items():
             self._spectra[name] = self._spectra.get(name, 0.0) + radial_spectrum(values).sum(axis=0)
-            self._numbers[name] = self._numbers.get(name, 0) + len(values)
+        self._images += len(batch)
 
     def spectra(self) -> dict[str, NDArray[np.float64]]:
         """The mean radial spectra of the true fields (`TRUE`), and of the errors of each method."""
-        return {name: total / self._numbers[name] for name, total in self._spectra.items()}
+        return {name: total / self._images for name, total in self._spectra.items()}
 
     def add_bounds(self, count: int, batch: ImageBatch, predictions: NDArray) -> None:
         """Add the proven bounds of predictions in the unit of the source values."""
         self._bounds.append(measure_bounds(predictions, batch).assign(sources=count))
 
     def add_times(self, count: int, batch: ImageBatch, rounds: int) -> None:
-        """Time the methods on a batch of one source count.
-
-        A method with `copy_of` gets the time of the method that it copies.
-        """
+        """Time the methods on a batch of one source count; copies get the time of their method."""
         timed = [method for method in self.methods if method.timed and method.copy_of is None]
         for name, times in measure_times(timed, batch, len(batch), rounds).items():
             self.milliseconds.loc[count, name] = times["median"]
@@ -88,13 +72,15 @@ class Measurement:
     def errors(self) -> pd.DataFrame:
         """A row for each method and image: `method`, `sources`, `example`, and its errors.
 
-        Errors are computed by `image_errors` and `field_metrics`. If the network sets the known
-        values itself, the copy equals the method and is left out. If media vary, there is
-        `diffusion_length`.
+        A copy that equals its method, because the network sets the known values itself, is left
+        out. If media vary, there is `diffusion_length`.
         """
         errors = pd.concat(self._errors, ignore_index=True)
+        own = {name: part.drop(columns="method") for name, part in errors.groupby("method")}
         for method in self.methods:
-            if method.copy_of and _equal(errors, method.name, method.copy_of):
+            if method.copy_of and np.array_equal(
+                own[method.name], own[method.copy_of], equal_nan=True
+            ):
                 errors = errors[errors["method"] != method.name]
         order = {method.name: place for place, method in enumerate(self.methods)}
         return errors.sort_values("method", key=lambda names: names.map(order), kind="stable")
@@ -131,12 +117,6 @@ def by_count(table: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
         yield str(count), part
 
 
-def _equal(errors: pd.DataFrame, one: str, other: str) -> bool:
-    """Whether two methods have the same errors for all images."""
-    parts = [errors[errors["method"] == name].drop(columns="method") for name in (one, other)]
-    return parts[0].reset_index(drop=True).equals(parts[1].reset_index(drop=True))
-
-
 def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
     """Proven bounds and true errors of predictions and of corrected fields, a row per image.
 
@@ -160,16 +140,11 @@ def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
 
 def summarise_bounds(bounds: pd.DataFrame) -> dict[str, Any]:
     """Medians and maxima over images, and means of the MAEs, as plain data."""
-    columns = bounds.drop(columns="sources").dropna(axis="columns", how="all")
-    return {
-        "images": len(bounds),
-        **{
-            str(name): float(values.mean())
-            if str(name).endswith("mae")
-            else {"median": float(values.median()), "max": float(values.max())}
-            for name, values in columns.items()
-        },
-    }
+    summary: dict[str, Any] = {"images": len(bounds)}
+    for name, values in bounds.drop(columns="sources").dropna(axis="columns", how="all").items():
+        both = {"median": float(values.median()), "max": float(values.max())}
+        summary[str(name)] = float(values.mean()) if str(name).endswith("mae") else both
+    return summary
 
 
 def measure_times(

@@ -1,7 +1,7 @@
 """What `diffkeras evaluate` compares: methods that compute fields, and the models among them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
-from diffkeras.evaluation.images import ImageBatch, ImageFile
+from diffkeras.evaluation.images import ImageBatch, TestImages
 from diffkeras.evaluation.predictions import check_order, read_predictions
 from diffkeras.evaluation.section import Baseline
 from diffkeras.physics import Problem, Sources, effective_strengths, solve, solve_many, superpose
@@ -39,6 +39,9 @@ class ComputedFields(NamedTuple):
     bounds: NDArray | None = None
 
 
+Compute = Callable[[ImageBatch], ComputedFields]
+
+
 @dataclass(frozen=True)
 class Method:
     """A method that computes fields.
@@ -55,7 +58,7 @@ class Method:
     """
 
     name: str
-    compute: Callable[[ImageBatch], ComputedFields]
+    compute: Compute
     description: str = ""
     takes_batches: bool = False
     surrogate: str | None = None
@@ -63,9 +66,7 @@ class Method:
     copy_of: str | None = None
 
 
-def image_by_image(
-    field_of: Callable[[Sources, Problem], NDArray],
-) -> Callable[[ImageBatch], ComputedFields]:
+def image_by_image(field_of: Callable[[Sources, Problem], NDArray]) -> Compute:
     """The `compute` of a function from the discs and the problem of one image to its field."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
@@ -75,9 +76,7 @@ def image_by_image(
     return compute
 
 
-def solved(
-    tolerance: float, processes: int | None = None, *, proven: bool = False
-) -> Callable[[ImageBatch], ComputedFields]:
+def solved(tolerance: float, processes: int | None = None, *, proven: bool = False) -> Compute:
     """`solve` to a tolerance, with or without the proof of its error."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
@@ -99,31 +98,27 @@ def _in_mean_medium(_: Sources, problem: Problem) -> NDArray:
     return solve(Problem(problem.values, medium=mean, **rest)).field
 
 
-def _superposed(sources: Sources, problem: Problem) -> NDArray:
-    lattice: Any = problem.lattice
-    return superpose(sources, lattice, medium=problem.medium)
-
-
-def _strengths(numbers: int, pattern: str) -> Method:
-    def computed(sources: Sources, problem: Problem) -> NDArray:
-        lattice: Any = problem.lattice
-        return effective_strengths(sources, lattice, numbers=numbers, medium=problem.medium)
-
-    return Method(
-        f"{numbers} number{'s' * (numbers > 1)} per disc",
-        image_by_image(computed),
-        f"each disc keeps the densities that it has alone, {pattern}",
-    )
+def _of_discs(field_of: Callable[..., NDArray], **options: Any) -> Compute:
+    return image_by_image(lambda s, p: field_of(s, p.lattice, medium=p.medium, **options))
 
 
 BASELINES: dict[Baseline, Method] = {
     "superposition": Method(
         "superposition",
-        image_by_image(_superposed),
+        _of_discs(superpose),
         "the sum of the fields that the discs have alone, with the known source values",
     ),
-    "one_number": _strengths(1, "with the best strength"),
-    "three_numbers": _strengths(3, "with a strength that varies around it by cos θ and sin θ"),
+    "one_number": Method(
+        "1 number per disc",
+        _of_discs(effective_strengths, numbers=1),
+        "each disc keeps the densities that it has alone, with the best strength",
+    ),
+    "three_numbers": Method(
+        "3 numbers per disc",
+        _of_discs(effective_strengths, numbers=3),
+        "each disc keeps the densities that it has alone, with a strength that varies around it by "
+        "cos θ and sin θ",
+    ),
     "mean_medium": Method(
         "mean medium",
         image_by_image(_in_mean_medium),
@@ -154,13 +149,9 @@ def leaves_sources(config: Config) -> bool:
     return not config.physics.produces
 
 
-def network_fields(surrogate: "Surrogate") -> Callable[[ImageBatch], ComputedFields]:
+def network_fields(surrogate: "Surrogate") -> Compute:
     """The `compute` of a surrogate's network, a batch at once."""
-
-    def compute(batch: ImageBatch) -> ComputedFields:
-        return ComputedFields(surrogate.fields(batch.problems, divided=True))
-
-    return compute
+    return lambda batch: ComputedFields(surrogate.fields(batch.problems, divided=True))
 
 
 def with_sources_set(network: Method) -> Method:
@@ -180,29 +171,22 @@ def with_sources_set(network: Method) -> Method:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is evaluated.
+    """What is evaluated."""
 
-    Attributes:
-        methods: the fields that are compared with the exact ones, the first without changes.
-        predict: test images → fields in the unit of the source values, whose errors are bounded;
-            None for no bounds.
-        run: the run of a surrogate; None for predictions of another program.
-        compared: other models, which are measured on the same images.
-    """
-
-    methods: list[Method]
+    methods: list[Method]  # the first has the model's name, and its fields without changes
+    # images → fields in the unit of the source values, whose errors are bounded; None for no bounds
     predict: Callable[[ImageBatch], NDArray] | None = None
-    run: Run | None = None
-    compared: list["Subject"] = field(default_factory=list)
+    run: Run | None = None  # of a surrogate
+    compared: list["Subject"] = field(default_factory=list)  # other models on the same images
 
     @property
     def name(self) -> str:
-        """That of its first method."""
+        """The name of the model."""
         return self.methods[0].name
 
     @property
     def all_methods(self) -> list[Method]:
-        """Those of the models that it is compared with, too."""
+        """Its methods, and those of the models that it is compared with."""
         return self.methods + [method for other in self.compared for method in other.methods]
 
     @property
@@ -213,15 +197,12 @@ class Subject:
 
 def of_surrogate(surrogate: "Surrogate", run: Run, name: str = SURROGATE) -> Subject:
     """A surrogate, which is the one of a run, under a name."""
-
-    def predict(batch: ImageBatch) -> NDArray:
-        return surrogate.fields(batch.problems)
-
     text = "the output of the trained surrogate"
     if name != SURROGATE:
         text += f" in {run.path}"
     network = Method(name, network_fields(surrogate), text, takes_batches=True)
-    return Subject(_methods(network, surrogate.config), predict, run)
+    methods = _methods(network, surrogate.config)
+    return Subject(methods, lambda batch: surrogate.fields(batch.problems), run)
 
 
 def different_physics(learned: Config, tested: Config) -> list[str]:
@@ -236,36 +217,22 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     return different
 
 
-def of_predictions(
-    path: Path,
-    config: Config,
-    exact: Iterable[NDArray],
-    name: str = SURROGATE,
-    images: ImageFile | None = None,
-) -> Subject:
+def of_predictions(path: Path, images: TestImages, name: str = PREDICTIONS) -> Subject:
     """The fields in a file, which are looked up and so take no time that is measured.
 
-    Args:
-        path: for `read_predictions`, with all images of the test split or of `images`.
-        config: of the test data, which may be a part of `images`.
-        exact: their fields by source count, in batches (images, rows, columns).
-        name: of the model.
-        images: the file of the test images; None for datasets.
-
-    Raises:
-        DataError: see `read_predictions` and `check_order`.
-        ConfigurationError: the test data have a range of diffusion lengths.
+    Predictions are of all images of `images.file`, also where a part of them is tested.
     """
+    config, file = images.config, images.file
     if config.data.diffusion_length is not None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
-    data = config.data if images is None else images.config.data
-    numbers = dict.fromkeys(config.data.sources, data.test_examples)
-    named = None if images is None else (images.name, images.sha256)
+    counts, tested = config.data.sources, config.data.test_examples
+    numbers = dict.fromkeys(counts, file.config.data.test_examples if file else tested)
+    named = (file.name, file.sha256) if file else None
     stored = read_predictions(path, numbers, config.physics.lattice, images=named)
-    tested = {count: fields[: config.data.test_examples] for count, fields in stored.items()}
-    check_order(path, tested, exact)
+    exact = (batch.fields for count in counts for batch in images.batches(count))
+    check_order(path, {count: fields[:tested] for count, fields in stored.items()}, exact)
 
     def compute(batch: ImageBatch) -> ComputedFields:
         return ComputedFields(stored[batch.sources[0].count][batch.numbers])
@@ -276,8 +243,7 @@ def of_predictions(
             return fields
         return fields * config.view.size(batch.images[..., None], fields[..., None])[..., 0]
 
-    text = f"the predictions in {path}"
-    method = Method(name, compute, text, takes_batches=True, timed=False)
+    method = Method(name, compute, f"the predictions in {path}", takes_batches=True, timed=False)
     return Subject(_methods(method, config), predict)
 
 

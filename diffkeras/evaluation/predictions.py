@@ -161,10 +161,9 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
 
 def _check_axes(path: Path, predictions: Mapping[int, NDArray], fields: NDArray) -> None:
     """Raise a DataError for predictions of a source count whose axes are swapped."""
-    start = 0
-    for count, part in predictions.items():
-        exact = fields[start : start + len(part)]
-        start += len(part)
+    ends = np.cumsum([len(part) for part in predictions.values()])
+    exact_parts = np.split(fields, ends[:-1])
+    for (count, part), exact in zip(predictions.items(), exact_parts, strict=True):
         transposed = part.swapaxes(1, 2)
         if transposed.shape != part.shape:  # their shape has been checked
             return

@@ -1,6 +1,6 @@
 """The files and tables that an evaluation leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +29,58 @@ def write_results(
     measured: Measurement,
     subject: Subject,
     tested: Config,
-    figures: Mapping[str, Figure] | None,
-    figure_format: str = "png",
+    figures: Mapping[str, Figure],
+    formats: Iterable[str],
 ) -> None:
-    """Write `FILES`, and the figures as PNG and in a format of `FORMATS`, into a directory.
+    """Write `FILES`, and the figures in some formats, into a directory.
 
     Without figures there are no `figures/` and no `report.html`.
     """
-    metrics = measured.metrics()
     learned = subject.run.config() if subject.run else None
-    write_json(
-        path / "metrics.json",
-        {
-            "run": run_identity(learned) if learned else None,
-            "test_examples": tested.data.test_examples * len(tested.data.sources),
-            "methods": metrics,
-            "bounds": measured.proven(),
-            "clock": describe_clock(),
-        },
-    )
+    metrics, proven, clock = measured.metrics(), measured.proven(), describe_clock()
+    content = {
+        "run": run_identity(learned) if learned else None,
+        "test_examples": tested.data.test_examples * len(tested.data.sources),
+        "methods": metrics,
+        "bounds": proven,
+        "clock": clock,
+    }
+    write_json(path / "metrics.json", content)
     columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
-    rows = errors.itertuples(index=False, name=None)
-    write_csv(path / "examples.csv", errors.columns.tolist(), rows)
-    if figures is not None:
-        for name, figure in figures.items():
-            for kind in {"png", figure_format}:
-                write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind))
-        _write_pages(path, measured, subject, tested)
+    write_csv(
+        path / "examples.csv", errors.columns.tolist(), errors.itertuples(index=False, name=None)
+    )
+    if not figures:
+        return
+    for name, figure in figures.items():
+        for kind in formats:
+            write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind))
+    pictures = {name: (path / "figures" / f"{name}.png").read_bytes() for name in figures}
+    overall = overall_table(metrics)
+    write_text(path / "errors.tex", overall.to_latex())
+    write_report(
+        path / "report.html",
+        "evaluation.html.j2",
+        title=_title(subject, tested),
+        lead=_lead(subject, tested),
+        pictures=pictures,
+        configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
+        subject=subject,
+        model=_in_words(subject),
+        tested=tested,
+        methods=[method for method in measured.methods if method.name in metrics],
+        overall=overall,
+        of_field=_table("method", METRICS, metrics, [ALL]),
+        per_count=_table(
+            "sources: method", ERRORS, metrics, [n for n in metrics[subject.name] if n != ALL]
+        ),
+        bounds=_bounds_table(proven),
+        notes=[_ahead_in_words(metrics, subject), _left_out_in_words(tested)],
+        explanations=EXPLANATIONS,
+        clock=clock,
+    )
 
 
 def describe_clock() -> str:
@@ -69,55 +92,14 @@ def describe_clock() -> str:
     )
 
 
-def _write_pages(path: Path, measured: Measurement, subject: Subject, tested: Config) -> None:
-    metrics, proven, name = measured.metrics(), measured.proven(), subject.name
-    names = [model.name for model in subject.models]
-    learned = subject.run.config() if subject.run else None
-    data = tested.data
-    pictures = {file.stem: file.read_bytes() for file in (path / "figures").glob("*.png")}
-    overall = overall_table(metrics)
-    write_text(path / "errors.tex", overall.to_latex())
-    write_report(
-        path / "report.html",
-        "evaluation.html.j2",
-        title=_title(subject, tested),
-        lead=f"Evaluated on {_tests_in_words(tested)}"
-        + (", which were used neither for training nor for choosing the model." if learned else ".")
-        + ("" if learned else f" Here “{name}” is {subject.models[0].description}."),
-        pictures=pictures,
-        configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
-        model=_in_words(subject),
-        others=", beside those of " + ", ".join(names[1:]) if subject.compared else "",
-        methods={each.name: each.description for each in measured.methods if each.name in metrics},
-        scale=_scale_in_words(tested),
-        overall=overall,
-        ahead=" ".join(
-            filter(None, (_ahead_in_words(metrics, subject), _left_out_in_words(tested)))
-        ),
-        of_field=_field_table(metrics),
-        explanations=EXPLANATIONS,
-        clock=describe_clock(),
-        timed=measured.methods[0].timed,
-        batch_size=tested.evaluation.batch_size,
-        per_count=_per_count_table(metrics),
-        bounds=_bounds_table(proven),
-        bounds_images=min(tested.evaluation.bounds, data.test_examples),
-        production=tested.physics.produces,
-        tissue=bool(tested.data.maps),
-        divided=data.divide_by_maximum,
-    )
-
-
 def _title(subject: Subject, tested: Config) -> str:
     if subject.compared:
         return f"Evaluation of {', '.join(model.name for model in subject.models)}"
     if subject.name not in (SURROGATE, PREDICTIONS):
         return f"Evaluation of {subject.name}"
-    return (
-        f"Surrogate {tested.name}"
-        if subject.run
-        else f"Evaluation of {subject.models[0].description}"
-    )
+    if subject.run:
+        return f"Surrogate {tested.name}"
+    return f"Evaluation of {subject.models[0].description}"
 
 
 def _in_words(subject: Subject) -> str:
@@ -125,56 +107,46 @@ def _in_words(subject: Subject) -> str:
     return f"the {subject.name}" if subject.name in (SURROGATE, PREDICTIONS) else subject.name
 
 
-def _tests_in_words(config: Config) -> str:
-    data, (rows, columns) = config.data, config.physics.lattice
+def _lead(subject: Subject, tested: Config) -> str:
+    data, (rows, columns) = tested.data, tested.physics.lattice
     counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
     images = f"{data.test_examples * len(data.sources)} test images of {rows}×{columns} nodes"
     media = ", in tissues of cells and regions" if data.maps else ""
     if data.diffusion_length:
         media = " and diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
-    return f"{images} with {counts} sources{media}"
-
-
-def _scale_in_words(tested: Config) -> str:
-    if tested.data.divide_by_maximum:
-        return "Fields are divided by their maximum."
-    return "" if tested.data.placement.overlap else "Source values are at most 1."
+    lead = f"Evaluated on {images} with {counts} sources{media}"
+    if subject.run:
+        return f"{lead}, which were used neither for training nor for choosing the model."
+    return f"{lead}. Here “{subject.name}” is {subject.models[0].description}."
 
 
 def overall_table(metrics: Mapping[str, Any]) -> Table:
     """Errors of each method over all test images, the smallest of each column marked, and times."""
+    errors = _table("method", ERRORS, metrics, [ALL])
+    times = [by_count[ALL]["milliseconds"] for by_count in metrics.values()]
     exact = metrics[EXACT][ALL]["milliseconds"] if EXACT in metrics else None
-    rows = mark_best(_rows(metrics, ALL))
-    for row, by_count in zip(rows, metrics.values(), strict=True):
-        time = by_count[ALL]["milliseconds"]
-        row += [number(time), number(time / exact if exact and time is not None else None)]
-    return Table(["method", *ERRORS.values(), "ms per image", "of the exact solver's"], rows)
-
-
-def _field_table(metrics: Mapping[str, Any]) -> Table:
-    """The metrics of `field_metrics` over all test images, the smallest of each column marked."""
+    shares = [time / exact if exact and time is not None else None for time in times]
     rows = [
-        (method, [by_count[ALL][name] for name in METRICS]) for method, by_count in metrics.items()
+        [*row, number(time), number(share)]
+        for row, time, share in zip(errors.rows, times, shares, strict=True)
     ]
-    return Table(["method", *METRICS.values()], mark_best(rows))
+    return Table([*errors.columns, "ms per image", "of the exact solver's"], rows)
 
 
-def _per_count_table(metrics: Mapping[str, Any]) -> Table:
-    """Errors of each method for each source count."""
+def _table(
+    first: str, columns: Mapping[str, str], metrics: Mapping[str, Any], counts: Iterable[str]
+) -> Table:
+    """Errors of each method for source counts, the smallest of each count and column marked."""
     rows = []
-    for count in next(iter(metrics.values())):
-        if count != ALL:
-            rows += mark_best(_rows(metrics, count, f"{count}: "))
-    return Table(["sources: method", *ERRORS.values()], rows)
-
-
-def _rows(
-    metrics: Mapping[str, Any], count: str, before: str = ""
-) -> list[tuple[str, list[float | None]]]:
-    return [
-        (f"{before}{method}", [by_count[count][name] for name in ERRORS])
-        for method, by_count in metrics.items()
-    ]
+    for count in counts:
+        before = "" if count == ALL else f"{count}: "
+        rows += mark_best(
+            [
+                (f"{before}{method}", [by_count[count][name] for name in columns])
+                for method, by_count in metrics.items()
+            ]
+        )
+    return Table([first, *columns.values()], rows)
 
 
 def _ahead_in_words(metrics: Mapping[str, Any], subject: Subject) -> str:
@@ -200,14 +172,10 @@ def _left_out_in_words(tested: Config) -> str:
 
 def _bounds_table(proven: Mapping[str, Any]) -> Table:
     """Proven bounds and true errors, of predictions and of corrected fields."""
-    names = {
-        "prediction_bound": "prediction: bound",
-        "prediction_max_error": "true",
-        "prediction_mae": "MAE",
-        "corrected_bound": "corrected: bound",
-        "corrected_max_error": "true",
-        "corrected_mae": "MAE",
-    }
+    names: dict[str, str] = {}
+    for kind in ("prediction", "corrected"):
+        names |= {f"{kind}_bound": f"{kind}: bound", f"{kind}_max_error": "true"}
+        names[f"{kind}_mae"] = "MAE"
     shown = {name: label for name, label in names.items() if name in proven.get(ALL, {})}
     rows = []
     for count, bounds in proven.items():

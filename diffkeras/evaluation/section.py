@@ -75,11 +75,10 @@ class EvaluationConfig(Section):
         for place, name in enumerate(self.baselines):
             if name in self.baselines[:place]:
                 raise KeyProblem(f"{name} is named twice", "evaluation", "baselines")
-            for reason, part in excluded.items():
-                if name in part:
-                    raise KeyProblem(
-                        f"{name} doesn't apply to {reason}; choose among {', '.join(possible)}",
-                        "evaluation",
-                        "baselines",
-                    )
+            if reasons := [reason for reason, part in excluded.items() if name in part]:
+                raise KeyProblem(
+                    f"{name} doesn't apply to {reasons[0]}; choose among {', '.join(possible)}",
+                    "evaluation",
+                    "baselines",
+                )
         return self.baselines

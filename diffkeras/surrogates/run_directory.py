@@ -51,8 +51,7 @@ class Run:
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 
-        `overwrite` first renames a finished run to `<path>.previous`, and `restart` an unfinished
-        one.
+        `overwrite` first renames a finished run to `<path>.previous`, `restart` an unfinished one.
         """
         run = cls(path)
         run.check(config, overwrite=overwrite, restart=restart)
@@ -84,23 +83,22 @@ class Run:
             finished = self.is_finished
         except RunError as error:
             raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
-        if finished:
-            if not overwrite:
-                differing = changed_keys(self.config(), config)
-                other = f" of another configuration: {'; '.join(differing)}" if differing else ""
-                raise RunError(
-                    f"{path} holds a finished run{other}; choose another --run-dir, or give "
-                    f"--overwrite to train again (the old run is renamed to "
-                    f"{_free_name(path).name})"
-                )
-            return
-        if restart or not self.can_go_on() or run_identity(self.config()) == run_identity(config):
-            return
-        if differing := keys_that_stop(self.config(), config):
+        renamed = f"(the old run is renamed to {_free_name(path).name})"
+        if finished and not overwrite:
+            differing = changed_keys(self.config(), config)
+            other = f" of another configuration: {'; '.join(differing)}" if differing else ""
             raise RunError(
-                f"{path} holds an unfinished run of another configuration: "
-                f"{'; '.join(differing)}. Use its configuration to go on, --restart to start again "
-                f"(the old run is renamed to {_free_name(path).name}), or another --run-dir"
+                f"{path} holds a finished run{other}; choose another --run-dir, or give "
+                f"--overwrite to train again {renamed}"
+            )
+        if finished or restart or not self.can_go_on():
+            return
+        own = self.config()
+        if run_identity(own) != run_identity(config) and (stop := keys_that_stop(own, config)):
+            raise RunError(
+                f"{path} holds an unfinished run of another configuration: {'; '.join(stop)}. Use "
+                f"its configuration to go on, --restart to start again {renamed}, or another "
+                "--run-dir"
             )
 
     @property
@@ -115,11 +113,7 @@ class Run:
         return run_identity(self.config()) == run_identity(config)
 
     def can_go_on(self) -> bool:
-        """Whether it is an unfinished run with a checkpoint.
-
-        Raises:
-            RunError: `run.json` is damaged, or of another version.
-        """
+        """Whether it is an unfinished run with a checkpoint."""
         begun = (self.path / RUN_FILE).is_file() and any(self.checkpoints.glob("[0-9]*"))
         return begun and not self.is_finished
 
@@ -164,10 +158,8 @@ class Run:
             return []
         try:
             with open(file, encoding="utf-8", newline="") as lines:
-                return [
-                    {name: float(value) if value else math.nan for name, value in row.items()}
-                    for row in csv.DictReader(lines)
-                ]
+                rows = list(csv.DictReader(lines))
+            return [{k: float(v) if v else math.nan for k, v in row.items()} for row in rows]
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RunError(f"the run directory {self.path} is damaged: {file}: {error}") from None
 
@@ -187,11 +179,7 @@ class Run:
         return self.path / "checkpoints"
 
     def result(self, name: str) -> Path:
-        """Where a command writes a result of this run by default.
-
-        Raises:
-            RunError: the run is a shipped surrogate, whose directory belongs to the package.
-        """
+        """Where a command writes a result of this run by default; a RunError for shipped ones."""
         if self.path.parent == SHIPPED:
             raise RunError(
                 f"{self.path.name} comes with diffkeras, and nothing is written into its "
@@ -278,10 +266,7 @@ def shipped_surrogates() -> tuple[str, ...]:
 
 
 def find_run(run: Path) -> Path:
-    """The directory of a run: a path that exists, or else the name of a shipped surrogate.
-
-    A path wins, so that diffkeras can ship more surrogates without hiding anybody's runs.
-    """
+    """The directory of a run: a path that exists, or else the name of a shipped surrogate."""
     return SHIPPED / run if str(run) in shipped_surrogates() and not run.exists() else run
 
 
@@ -289,9 +274,8 @@ def shipped_config(run: Path) -> str | None:
     """The name of the configuration that a shipped surrogate was trained with; None of others."""
     if run.parent != SHIPPED:
         return None
-    name = f"models/{run.name}"
     try:
-        find_config(name)
+        find_config(name := f"models/{run.name}")
     except ConfigurationError:
         return run.name
     return name

@@ -118,15 +118,11 @@ def test_a_wave_is_in_the_band_of_its_number(rows, columns, band):
 
 
 def test_the_spectrum_is_that_of_a_slow_transform(fields):
-    field, side = fields[0, :8, :8], 8
+    side, field = 8, fields[0, :8, :8]
+    waves = np.exp(-2j * np.pi * np.outer(range(side), range(side)) / side)
+    squares = np.abs(waves @ field @ waves / side**2) ** 2
     expected = np.zeros(side // 2)
-    for p in range(side // 2):
-        for q in range(side // 2):
-            waves = [
-                field[i, j] * np.exp(-2j * np.pi * (p * i + q * j) / side)
-                for i in range(side)
-                for j in range(side)
-            ]
-            if (number := int(math.hypot(p, q))) < side // 2:
-                expected[number] += abs(sum(waves) / side**2) ** 2
+    for p, q in np.ndindex(side // 2, side // 2):
+        if (number := int(math.hypot(p, q))) < side // 2:
+            expected[number] += squares[p, q]
     assert radial_spectrum(field[None])[0] == pytest.approx(expected)
