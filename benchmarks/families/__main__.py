@@ -49,7 +49,7 @@ from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_seconds, cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_times, write_rows
 from diffkeras.physics import Family, Problem, ReducedBasis, Solution, solve
-from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.training import Snapshots
 
 ROUNDS = 3  # of which the least time of each point counts
 SCOREBOARD = [  # tissue, lattice, parameters, snapshots, points

@@ -19,15 +19,15 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
-from diffkeras.physics.families.corrections import (
+from diffkeras.physics.families.fit import Barriers
+from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.refinement import (
     CORRECTED,
     PREDICTED,
-    CertifiedCorrections,
+    Refinement,
     finite_prediction,
     subtract_correction,
 )
-from diffkeras.physics.families.fit import Barriers
-from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.shared_equations import SharedEquations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
@@ -47,80 +47,68 @@ class Sample(NamedTuple):
     Attributes:
         problem: of the family.
         plain: by regression alone.
-        field: by Galerkin's method, which starts from that; of a network, both are its field.
+        field: by Galerkin's method, which starts from that.
     """
 
     problem: Problem
     plain: NDArray[np.float64]
     field: NDArray[np.float64]
 
-    @classmethod
-    def of(cls, problem: Problem, *fields: NDArray[np.floating]) -> "Sample":
-        """The sample of predictions of any values on the fixed nodes."""
-        return cls(problem, *(finite_prediction(field, problem) for field in fields))
-
 
 def barriers_of_basis(
-    corrections: CertifiedCorrections, predictor: Predictor, points: NDArray[np.float64]
+    refinement: Refinement, predictor: Predictor, points: NDArray[np.float64]
 ) -> tuple[Barriers | None, float]:
     """The barriers for the predictions of a basis, and in which share of them Galerkin converged.
 
     Args:
-        corrections: of the family, without barriers; they get these.
+        refinement: of the family, without barriers; it gets these, if there are any.
         predictor: of the basis.
         points: (m, p), of the snapshots. Samples are predicted as if they were none.
     """
-    family, fit = corrections.family, predictor.fit
+    family, fit = refinement.family, predictor.fit
     numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
     points = points[numbers]
-    known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
+    inputs = family.scaling.inputs(points)
+    known = fit.regression(inputs) - fit.regression.left_out[numbers]
     samples, converged = [], 0
     for point, row in zip(points[:, None], predictor.scaled(known, points)[:, None], strict=True):
         problem = family.quick_problem_at(point[0])
         (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
-        solved = predictor.solved(point, [corrections.equations_of(problem)], row)
-        converged += bool(solved.steps[0])
-        samples.append(Sample.of(problem, plain, solved.fields[0]))
-    return barriers_of(corrections, points, samples), converged / len(samples)
+        (field,), (steps,) = predictor.solved(point, [refinement.equations_of(problem)], row)
+        converged += bool(steps)
+        samples.append(Sample(problem, *(finite_prediction(f, problem) for f in (plain, field))))
+    return _barriers(refinement, samples, _clusters(inputs)), converged / len(samples)
 
 
-def barriers_of(
-    corrections: CertifiedCorrections, points: NDArray[np.float64], samples: list[Sample]
+def _barriers(
+    refinement: Refinement, samples: list[Sample], clusters: list[NDArray[np.intp]]
 ) -> Barriers | None:
-    """The barriers of a family, by samples of predictions; None if there are none.
-
-    Args:
-        corrections: of the family, without barriers; they get these.
-        points: (m, p), of the samples.
-        samples: (m).
-    """
-    clusters = _clusters(corrections.family.scaling.inputs(points))
+    """The barriers of samples and of their clusters, as `barriers_of_basis` returns them."""
     try:
-        pairs = _pairs(corrections, samples, clusters)
+        pairs = _pairs(refinement, samples, clusters)
     except ConvergenceError:
         return None
     if not pairs:
         return None
     tried = samples[:: -(-len(samples) // RATIO_SAMPLES)]
-    fields = np.stack(pairs, axis=1).astype(np.float32)
-    usual = np.zeros(corrections.equations.lattice)
+    usual = np.zeros(refinement.equations.lattice)
     for problem, _, field in tried:
-        equations = corrections.equations_of(problem)
+        equations = refinement.equations_of(problem)
         if isinstance(equations, SharedEquations):
             added = equations.added_row_sums + equations.slope(field)
             usual += added * equations.free / len(tried)
-    barriers = Barriers(fields, usual.astype(np.float32))
-    corrections.set_barriers(barriers)
-    ratios = np.array([_ratios(corrections, sample) for sample in tried])
+    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), usual.astype(np.float32))
+    refinement.set_barriers(barriers)
+    ratios = np.array([_ratios(refinement, sample) for sample in tried])
     plain, predicted, first, once, twice = ratios.T
     bounds = [_quantile(each, USUAL_QUANTILE) for each in (once, twice)]
-    corrections.barriers = barriers._replace(
+    refinement.barriers = barriers._replace(
         regression_bound=_quantile(plain, USUAL_QUANTILE),
         try_above=_quantile(predicted, TRIED_QUANTILE),
         correction_shares=1 / np.maximum(bounds, 1.0),
         first_correction=np.asarray(np.median(first)),
     )
-    return corrections.barriers
+    return refinement.barriers
 
 
 def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
@@ -143,20 +131,18 @@ def _clusters(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 
 
 def _pairs(
-    corrections: CertifiedCorrections, samples: list[Sample], clusters: list[NDArray[np.intp]]
+    refinement: Refinement, samples: list[Sample], clusters: list[NDArray[np.intp]]
 ) -> list[NDArray[np.float64]]:
     """Pairs of barriers, (2, *lattice) each; those that can't be made are left out.
 
-    The first cluster has all samples. Its pair without slopes comes first.
-
-    Raises:
-        ConvergenceError: the correction of a sample doesn't converge.
+    The first cluster has all samples. Its pair without slopes comes first. A correction that
+    doesn't converge raises a ConvergenceError.
     """
-    volumes = corrections.equations.volumes
+    volumes = refinement.equations.volumes
     least = np.full((len(clusters), *volumes.row_sums.shape), np.inf)
     squares = np.zeros((len(clusters), 2, *volumes.row_sums.shape))
     for number, (problem, _, field) in enumerate(samples):
-        equations = corrections.equations_of(problem)
+        equations = refinement.equations_of(problem)
         after, _, residuals = _once_corrected(equations, field)
         row_sums = equations.volumes.row_sums + MARGIN * equations.slope(after)
         added = np.square([each / (float(np.abs(each).mean()) or 1.0) for each in residuals])
@@ -166,7 +152,7 @@ def _pairs(
                 total += added
     slopes = [0.0, *(least - volumes.row_sums)]
     pairs = [
-        [barrier_of(corrections.equations, slope, _profile(each)) for each in total]
+        [barrier_of(refinement.equations, slope, _profile(each)) for each in total]
         for slope, total in zip(slopes, [squares[0], *squares], strict=True)
     ]
     return [np.array(pair) for pair in pairs if not any(barrier is None for barrier in pair)]
@@ -182,11 +168,7 @@ def _profile(squares: NDArray[np.float64]) -> NDArray[np.float64]:
 def _once_corrected(
     equations: Equations, field: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
-    """The field after one cycle, how large the correction is, and both residuals.
-
-    Raises:
-        ConvergenceError: the correction doesn't converge.
-    """
+    """The field after one cycle, how large the correction is, and both residuals."""
     residual = equations.residual(field)
     step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
@@ -194,9 +176,7 @@ def _once_corrected(
     return after, step.first_estimate, [residual, equations.residual(after)]
 
 
-def _ratios(
-    corrections: CertifiedCorrections, sample: Sample
-) -> tuple[float, float, float, float, float]:
+def _ratios(refinement: Refinement, sample: Sample) -> tuple[float, float, float, float, float]:
     """Five ratios, of bounds and corrections of a sample.
 
     Returns:
@@ -208,10 +188,10 @@ def _ratios(
             doesn't converge.
     """
     problem, plain, field = sample
-    equations, size = corrections.equations_of(problem), largest(field) or 1.0
+    equations, size = refinement.equations_of(problem), largest(field) or 1.0
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
-        return corrections.bound(kind, equations, field, residual).highest
+        return refinement.bound(kind, equations, field, residual).highest
 
     once, first, (residual, after_once) = _once_corrected(equations, field)
     try:

@@ -11,16 +11,19 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_whole, real_array
-from diffkeras.physics.families.corners import check_corners, lowest_point, smallest
-from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
-from diffkeras.physics.families.scaling import Scaling
+from diffkeras.physics.families.parameters import (
+    Scaling,
+    check_corners,
+    lowest_point,
+    parameters_of,
+    smallest,
+)
 from diffkeras.physics.problem.parts import ON_LATTICE, parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
 
 # where the classes of uptake were when bases were stored first, wherever they are now
 UPTAKE_PATH = "diffkeras.physics.problem.uptake."
 ROUNDING = 1e-12  # of an end of a range, relative to it
-SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
 METHODS = ("sobol", "latin_hypercube")  # of draws
 MOST_DRAWN = 1 << 24
 
@@ -173,36 +176,6 @@ class Family:
         if values.ndim > 1:
             raise PhysicsError("give one point; of several, call it for each one in a list")
         return self._problem_of(values)
-
-    def point_of(self, problem: Problem) -> NDArray[np.float64]:
-        """The parameters (p,) of one of the family's problems, within the ranges or not.
-
-        Where none of a parameter's nodes has an effect, it is the middle of its range.
-
-        Raises:
-            PhysicsError: a problem that differs from the family's in more than the parameters.
-        """
-        own, known = self.problem, self._known_parts
-        if not isinstance(problem, Problem):
-            raise PhysicsError(f"point_of needs a Problem, not {problem!r:.60}")
-        if problem.lattice != own.lattice:
-            raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.lattice}")
-        parts = parts_of(problem)
-        if not np.array_equal(problem.fixed, own.fixed):
-            raise PhysicsError("the problem has other fixed nodes than this family")
-        if problem.medium.side_kinds != own.medium.side_kinds or parts.keys() != known.keys():
-            raise PhysicsError("the problem has other sides, or another uptake, than this family")
-        point = np.array([parameter.number_in(parts, own) for parameter in self.parameters])
-        wanted = {**known, **self._parts(point)}
-        for name, part in parts.items():
-            where = nodes_with_effect(name, own)
-            one, other = (np.where(where, each, 0.0) for each in (part, wanted[name]))
-            if not np.allclose(one, other, rtol=SAME, atol=0):
-                raise PhysicsError(
-                    f"the problem has another {name} than this family where no parameter sets it; "
-                    f"the parameters are {', '.join(self.names)}"
-                )
-        return point
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
         """The problem of a point (p,), which isn't checked where the ranges say that it is one.

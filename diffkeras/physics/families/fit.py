@@ -1,4 +1,11 @@
-"""What training finds for a family, and its file."""
+"""What training finds for a family, and its file: basis, kernel regression and barriers.
+
+The regression gives the coefficients of the basis. With a Gaussian kernel
+k(x, y) = exp(−Σ (x_i − y_i)²/(2 l_i²)) and K its values between the training inputs, coefficients
+are c(x) = k(x, X) K⁻¹ C. The error of each training point if it were left out is known without
+another fit, (K⁻¹C)_i / (K⁻¹)_ii (Rasmussen & Williams 2006, §5.4.2). The lengths l_i are those with
+the smallest sum of its squares: first one for all inputs, then one for each.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,13 +14,107 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, PhysicsError
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.system.array_files import check_arrays, read_arrays, write_arrays
 
 FORMAT = 4  # version of the files
+NUMBERS = ("fast_modes", "remainder", "converging", "worst")  # in the files
+
+NUGGET = 1e-9  # added to K's diagonal, for rounding
+LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # those tried, in standard deviations
+FACTORS = (0.5, 0.71, 1.41, 2.0)  # what the length of one input is multiplied by
+SWEEPS = 2
+MOST_FITTED = 400  # points by which lengths are chosen
+
+
+class KernelRegression(NamedTuple):
+    """A fitted regression.
+
+    Attributes:
+        centre, spread: (k,), by which inputs are normalised.
+        lengths: (k,), of the kernel, for normalised inputs.
+        points: (m, k), the training inputs divided by the lengths.
+        weights: (m, r), K⁻¹C.
+        left_out: (m, r), errors of the coefficients of each training point if it is left out.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    lengths: NDArray[np.float64]
+    points: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+
+    @classmethod
+    def fit(
+        cls, inputs: NDArray[np.float64], coefficients: NDArray[np.float64]
+    ) -> "KernelRegression":
+        """The regression of m inputs (m, k) and coefficients (m, r)."""
+        centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        normal = (inputs - centre) / spread
+        lengths = _lengths(normal[:MOST_FITTED], coefficients[:MOST_FITTED])
+        points = normal / lengths
+        solved = _solve(points, coefficients)
+        if solved is None:  # by the lengths, which only some of the inputs choose
+            raise PhysicsError(
+                f"the regression of {len(points)} snapshots is singular, as some of their points "
+                "lie too close together: train on fewer snapshots, or with wider ranges"
+            )
+        return cls(centre, spread, lengths, points, *solved)
+
+    def __call__(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Coefficients (n, r) of inputs (n, k)."""
+        normal = (inputs - self.centre) / self.spread / self.lengths
+        return _kernel(normal, self.points) @ self.weights
+
+    def first(self, number: int) -> "KernelRegression":
+        """The regression of the first coefficients."""
+        return self._replace(weights=self.weights[:, :number], left_out=self.left_out[:, :number])
+
+
+def _kernel(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # inputs are infinite where a logarithm has none
+        squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
+    return np.exp(-0.5 * np.maximum(squares, 0.0))
+
+
+def _solve(
+    points: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """K⁻¹C and the errors of points that are left out; None if K is singular."""
+    kernel = _kernel(points, points)
+    kernel.flat[:: len(points) + 1] += NUGGET
+    try:
+        factor = cho_factor(kernel, lower=True, overwrite_a=True)
+    except LinAlgError:
+        return None
+    inverse = cho_solve(factor, np.eye(len(points)))
+    weights = cho_solve(factor, coefficients)
+    return weights, weights / inverse.diagonal()[:, None]
+
+
+def _lengths(normal: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lengths (k,) with the smallest error of points that are left out."""
+
+    def error(lengths: NDArray[np.float64]) -> float:
+        solved = _solve(normal / lengths, coefficients)
+        return np.inf if solved is None else float((solved[1] ** 2).sum())
+
+    ones = np.ones(normal.shape[1])
+    best = min((ones * length for length in LENGTHS), key=error)
+    least = error(best)
+    for _ in range(SWEEPS if len(best) > 1 else 0):
+        for number in range(len(best)):
+            for factor in FACTORS:
+                tried = best.copy()
+                tried[number] *= factor
+                if (new := error(tried)) < least:
+                    best, least = tried, new
+    return best
 
 
 class Barriers(NamedTuple):
@@ -27,9 +128,9 @@ class Barriers(NamedTuple):
             the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
         regression_bound: the upper quartile of the bounds of predictions by regression alone,
             relative to the field's size.
-        try_above: the lowest decile of the bounds of predictions by Galerkin's method or a network,
-            relative to the field's size. Where so large a bound is enough, a proof is tried without
-            a correction.
+        try_above: the lowest decile of the bounds of predictions by Galerkin's method, relative to
+            the field's size. Where so large a bound is enough, a proof is tried without a
+            correction.
         correction_shares: (2,), the size of the last correction as a share of the field's bound, at
             the upper quartile of bounds, and at most 1: of fields that are corrected once, and
             twice. Corrections aim at this share of the needed bound.
@@ -45,11 +146,7 @@ class Barriers(NamedTuple):
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any], lattice: tuple[int, ...]) -> "Barriers | None":
-        """Those among the arrays of a file, by the names of the attributes; None if there are none.
-
-        Raises:
-            ValueError: one is missing, or has another shape.
-        """
+        """The barriers among a file's arrays, by their names here; None if it has none."""
         if not set(cls._fields) & set(arrays):
             return None
         shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
@@ -83,61 +180,39 @@ class Fit(NamedTuple):
     worst: float = np.inf
 
     def write(self, path: Path, family: Family) -> None:
-        """Write a file, `.npz`, which knows the family by its hash.
-
-        Raises:
-            OutputError: it can't be written.
-        """
-        arrays = {
-            **self._asdict(),
-            **self.regression._asdict(),
-            **({} if self.barriers is None else self.barriers._asdict()),
-            "format": FORMAT,
-            "fingerprint": family.fingerprint,
-        }
+        """Write a file, `.npz`, with the family's hash."""
+        arrays = self._asdict() | self.regression._asdict()
+        arrays |= {} if self.barriers is None else self.barriers._asdict()
         del arrays["regression"], arrays["barriers"]
-        write_arrays(path, arrays)
+        write_arrays(path, arrays | {"format": FORMAT, "fingerprint": family.fingerprint})
 
     @classmethod
     def read(cls, path: Path, family: Family) -> "Fit":
-        """Read a file.
-
-        Raises:
-            DataError: it is missing or damaged, or of another family.
-        """
+        """Read a file; a DataError if it is missing, damaged or of another family."""
         read = read_arrays(path, "a basis")
         try:
+            check_arrays(read, {"format": ()})
             if read["format"] != FORMAT:
                 raise DataError(
                     f"{path} has format {read['format']}, and this version reads {FORMAT}: make it "
                     "again with `ReducedBasis.train` and `save`"
                 )
-            if str(read["fingerprint"]) != family.fingerprint:
+            if str(read.get("fingerprint")) != family.fingerprint:
                 raise DataError(
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
             _check(read, family)
-            return cls(
-                mean=read["mean"],
-                modes=read["modes"],
-                regression=KernelRegression(*(read[name] for name in KernelRegression._fields)),
-                errors=read["errors"],
-                fast_modes=int(read["fast_modes"]),
-                remainder=float(read["remainder"]),
-                converging=float(read["converging"]),
-                barriers=Barriers.of_arrays(read, family.problem.lattice),
-                worst=float(read["worst"]),
-            )
-        except KeyError as error:
-            raise DataError(
-                f"{path} can't be read as a basis: {error.args[0]} is missing"
-            ) from None
-        except (LookupError, TypeError, ValueError) as error:
+            barriers = Barriers.of_arrays(read, family.problem.lattice)
+        except (TypeError, ValueError) as error:
             raise DataError(f"{path} can't be read as a basis: {error}") from None
+        regression = KernelRegression(*(read[name] for name in KernelRegression._fields))
+        parts: dict[str, Any] = {name: read[name] for name in ("mean", "modes", "errors")}
+        parts |= {name: read[name].item() for name in NUMBERS}
+        return cls(**parts, regression=regression, barriers=barriers)
 
 
 def _check(arrays: Mapping[str, NDArray], family: Family) -> None:
-    """Raise a ValueError that names an array of another shape than those of `Fit`, or r."""
+    """Raise a ValueError for an array of another shape than a `Fit` has, or another r."""
     modes, points = len(arrays.get("modes", ())), len(arrays.get("points", ()))
     inputs = int(np.count_nonzero(family.scaling.kept))
     nodes = math.prod(family.problem.lattice)
@@ -150,8 +225,9 @@ def _check(arrays: Mapping[str, NDArray], family: Family) -> None:
             "points": (points, inputs),
             **dict.fromkeys(("weights", "left_out"), (points, modes)),
             "errors": (points,),
-            **dict.fromkeys(("fast_modes", "remainder", "converging", "worst"), ()),
+            **dict.fromkeys(NUMBERS, ()),
         },
     )
-    if (fast := arrays["fast_modes"].item()) not in range(1, modes + 1):
+    fast = arrays["fast_modes"].item()
+    if not isinstance(fast, int) or not 1 <= fast <= modes:
         raise ValueError(f"fast_modes is {fast}, and not a whole number from 1 to {modes}")

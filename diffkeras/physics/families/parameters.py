@@ -1,7 +1,16 @@
-"""The parameters of a family: which part of its problem each one is, where, and its range."""
+"""The parameters of a family: which part of its problem each one is, where, and its range.
+
+Also the corners of all ranges, in which problems are most at risk, and the dimensionless inputs of
+a surrogate: what the field depends on, once its scale is taken out. Without production, a field
+whose fixed values are all multiplied by c is c times larger, if the concentrations of saturating
+uptake (the maximum, per unit of time, and Michaelis–Menten's constant) are, too. So where the value
+of all fixed nodes is one parameter, u/c depends on that parameter only through the others divided
+by it.
+"""
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -13,9 +22,18 @@ from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 
-# parts that also act on fixed nodes, through their faces, and those that are no maps
-ON_ALL_NODES = ("diffusivity", "step", "boundary.")
 NEAR_ZERO = 1e-6  # share of a range that includes 0: nearer numbers may be too small for a problem
+
+# parts that take the field away, so that lower ones make a steady state less likely; the constants
+# of an uptake don't matter for that
+REMOVING = re.compile(r"decay|uptake\..*|boundary\..*\.coefficient")
+STEP, PRODUCING = re.compile("step"), re.compile(r"production|boundary\..*\.(flux|value)")
+SPREADING = re.compile(r"diffusivity.*")
+# parts by which a problem's other rates are divided: D, which comes with 1/h², and K
+DIVIDING = re.compile(r"diffusivity.*|uptake\.constant")
+MAY_BE_TOO_SMALL = re.compile(r"decay|values|production|boundary\..*")
+# parts in proportion to the field's scale
+CONCENTRATION_PARTS = ("uptake.maximum", "uptake.constant")
 
 
 class Parameter(NamedTuple):
@@ -61,25 +79,8 @@ class Parameter(NamedTuple):
             return self.low if self.low > 0 else self.high
         return NEAR_ZERO * (self.high if self.high >= -self.low else self.low)
 
-    def number_in(self, parts: Mapping[str, Any], own: Problem) -> float:
-        """Its number in the parts of a problem; the middle where none of its nodes has an effect.
-
-        `own` is the problem of the family.
-        """
-        part = np.asarray(parts[self.part])
-        with_effect = np.broadcast_to(nodes_with_effect(self.part, own), own.lattice)
-        nodes = np.arange(with_effect.size)[self.where]
-        nodes = nodes[with_effect.flat[nodes]]
-        if not nodes.size:  # regions have all nodes of the part
-            return self.middle
-        return float(part.flat[nodes[0] if part.shape == own.lattice else 0])
-
     def derivative(self, derivatives: Mapping[str, Any]) -> float:
-        """The derivative by it: the sum of the derivatives by the part on its nodes (chain rule).
-
-        Raises:
-            PhysicsError: derivatives without the part, or by one number for a part of many.
-        """
+        """The derivative by it: the sum of the derivatives by the part on its nodes."""
         if self.part not in derivatives:
             raise PhysicsError(
                 f"these derivatives have no {self.part}: take `vjp` of a solution at one of this "
@@ -97,12 +98,8 @@ class Parameter(NamedTuple):
         return float(each.flat[self.nodes].sum())
 
 
-def part_and_region(name: str) -> tuple[str, str | None]:
-    """The part and the region of a parameter's name; None for the whole part.
-
-    Raises:
-        PhysicsError: a name without its closing bracket.
-    """
+def _part_and_region(name: str) -> tuple[str, str | None]:
+    """The part and the region of a parameter's name; None for the whole part."""
     part, bracket, region = name.partition("[")
     if bracket and not region.endswith("]"):
         raise PhysicsError(f"{name!r:.60} has no closing bracket; write {name + ']'!r:.60}")
@@ -115,11 +112,7 @@ def parameters_of(
     regions: Mapping[str, Any],
     linear: Any,
 ) -> tuple[Parameter, ...]:
-    """The checked parameters of a family, in the order of their names.
-
-    Raises:
-        PhysicsError: names, regions or ranges that can't be used (see `Family`).
-    """
+    """The checked parameters of a family, in the order of their names (see `Family`)."""
     linear = [linear] if isinstance(linear, str) else linear
     for what, given, kinds, wanted in (
         ("parameters", ranges, Mapping, "(low, high) by name, such as {'decay': (0.001, 0.1)}"),
@@ -138,14 +131,18 @@ def parameters_of(
                 f"linear names {name!r:.60}, which is no parameter here; the parameters are "
                 f"{', '.join(ranges)}"
             )
-    masks = {name: checked_mask(name, mask, problem.lattice) for name, mask in regions.items()}
+    masks = {name: _checked_mask(name, mask, problem.lattice) for name, mask in regions.items()}
     parameters = []
     for name, pair in ranges.items():
-        nodes, (low, high) = nodes_of(name, problem, masks), checked_range(name, pair)
-        part, _ = part_and_region(name)
+        nodes, (low, high) = _nodes_of(name, problem, masks), _checked_range(name, pair)
+        part, _ = _part_and_region(name)
         parameters.append(Parameter(name, part, nodes, low, high, low > 0 and name not in linear))
-    check_overlaps({parameter.name: parameter.nodes for parameter in parameters})
-    check_all_named(masks, ranges)
+    _check_overlaps(parameters)
+    if unused := set(masks) - {_part_and_region(name)[1] for name in ranges}:
+        raise PhysicsError(
+            f"no part names the region {min(unused)!r:.60}; name it, as in "
+            f"'decay[{min(unused):.40}]', or leave it out"
+        )
     return tuple(
         each if each.has_region else each._replace(nodes=_others(each.part, parameters, problem))
         for each in parameters
@@ -164,12 +161,8 @@ def _others(
     return None if left.all() else np.flatnonzero(left)
 
 
-def checked_mask(name: str, mask: Any, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The mask of a region, which has the nodes that are not 0 in an array of finite numbers.
-
-    Raises:
-        PhysicsError: another shape, numbers that are not finite, or no node in it.
-    """
+def _checked_mask(name: str, mask: Any, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The mask of a region: the nodes that are not 0 in an array of finite numbers."""
     what = f"the region {name!r:.60}"
     values = real_array(what, mask)
     if lattice != values.shape:
@@ -184,12 +177,8 @@ def checked_mask(name: str, mask: Any, lattice: tuple[int, ...]) -> NDArray[np.b
     return values != 0
 
 
-def checked_range(name: str, pair: Any) -> tuple[float, float]:
-    """(low, high) of a parameter.
-
-    Raises:
-        PhysicsError: no pair of finite numbers, or one that doesn't ascend.
-    """
+def _checked_range(name: str, pair: Any) -> tuple[float, float]:
+    """The finite (low, high) of a parameter, which ascend."""
     what = f"the range of {name!r:.60}"
     try:
         low, high = pair
@@ -204,16 +193,11 @@ def checked_range(name: str, pair: Any) -> tuple[float, float]:
     return low, high
 
 
-def nodes_of(
+def _nodes_of(
     name: str, problem: Problem, masks: Mapping[str, NDArray[np.bool_]]
 ) -> NDArray[np.intp] | None:
-    """The numbers of the nodes on which a parameter acts; None for the whole part.
-
-    Raises:
-        PhysicsError: an unknown part or region, a part that is no map, or one that has no effect on
-            some of the region's nodes.
-    """
-    part, region = part_and_region(name)
+    """The numbers of the nodes of a parameter's region; None for the whole part."""
+    part, region = _part_and_region(name)
     known = parts_of(problem)
     if part not in known:
         raise PhysicsError(
@@ -231,8 +215,9 @@ def nodes_of(
         raise PhysicsError(
             f"{name!r:.60}: {part} is no map of the lattice, so leave the region out"
         )
-    wrong = mask & ~nodes_with_effect(part, problem)
-    if wrong.any():
+    wrong = mask & (~problem.fixed if part == "values" else problem.fixed)
+    # diffusivity also acts on fixed nodes, through their faces
+    if wrong.any() and not part.startswith("diffusivity"):
         count, where = int(wrong.sum()), tuple(map(int, np.argwhere(wrong)[0]))
         kind, keep = ("free", "fixed") if part == "values" else ("fixed", "free")
         raise PhysicsError(
@@ -243,35 +228,149 @@ def nodes_of(
     return np.flatnonzero(mask)
 
 
-def nodes_with_effect(part: str, problem: Problem) -> NDArray[np.bool_]:
-    """The nodes, as a mask, on which a part has an effect; one True for all, and for no map."""
-    if part.startswith(ON_ALL_NODES):
-        return np.array(True)
-    return problem.fixed if part == "values" else ~problem.fixed
-
-
-def check_overlaps(nodes: Mapping[str, NDArray[np.intp] | None]) -> None:
-    """Raise an error where two regions give the same part different numbers on one node.
-
-    `nodes` are those of each parameter by its name, None for a whole part.
-    """
-    regional = [(name, own) for name, own in nodes.items() if own is not None]
-    for (one, first), (other, second) in combinations(regional, 2):
-        part, _ = part_and_region(one)
-        if part != part_and_region(other)[0]:
+def _check_overlaps(parameters: Iterable[Parameter]) -> None:
+    """Raise an error where two regions of one part overlap."""
+    for one, other in combinations(parameters, 2):
+        if one.nodes is None or other.nodes is None or one.part != other.part:
             continue
-        if shared := np.intersect1d(first, second).size:
+        if shared := np.intersect1d(one.nodes, other.nodes).size:
             raise PhysicsError(
-                f"{one:.60} and {other:.60} overlap on {shared} node{'s' * (shared > 1)}, whose "
-                f"{part} would be either: take these out of one of the regions"
+                f"{one.name:.60} and {other.name:.60} overlap on {shared} "
+                f"node{'s' * (shared > 1)}, whose {one.part} would be either: take these out of "
+                "one of the regions"
             )
 
 
-def check_all_named(masks: Iterable[str], names: Iterable[str]) -> None:
-    """Raise an error for a region that no parameter names."""
-    unused = set(masks) - {part_and_region(name)[1] for name in names}
-    if unused:
-        raise PhysicsError(
-            f"no part names the region {min(unused)!r:.60}; name it, as in "
-            f"'decay[{min(unused):.40}]', or leave it out"
-        )
+def lowest_point(parameters: tuple[Parameter, ...]) -> NDArray[np.float64]:
+    """The point (p,) of the lower ends of what removes, with all else in the middle."""
+    return np.array([p.low if REMOVING.fullmatch(p.part) else p.middle for p in parameters])
+
+
+def smallest(parameters: tuple[Parameter, ...]) -> NDArray[np.float64]:
+    """(p,), below which an absolute value that isn't 0 may be too small for a problem."""
+    least = [p.nearest_to_zero if MAY_BE_TOO_SMALL.fullmatch(p.part) else 0.0 for p in parameters]
+    return np.abs(least)
+
+
+def check_corners(
+    parameters: tuple[Parameter, ...], problem_at: Callable[[NDArray[np.float64]], object]
+) -> None:
+    """Raise an error unless all points within the ranges make problems, except for tiny numbers.
+
+    Each condition of a problem is monotone in each parameter. So it holds within the ranges if it
+    does in the corner where it is most at risk. The ends, with the middles of all other ranges, are
+    tried first, as errors at an end are easier to read. Numbers next to 0, which may be too small,
+    are left out (`smallest`). `problem_at` raises a PhysicsError for a point that is no problem.
+    """
+    middles = np.array([parameter.middle for parameter in parameters])
+
+    def check(point: NDArray[np.float64], what: str) -> None:
+        try:
+            problem_at(point)
+        except PhysicsError as error:
+            raise PhysicsError(f"{what}, makes no problem: {error}") from None
+
+    for number, parameter in enumerate(parameters):
+        for end, value in (("lower", parameter.low), ("upper", parameter.high)):
+            point = middles.copy()
+            point[number] = value
+            check(point, f"the {end} end of {parameter.name}, {value:g}")
+    for corner in _corners(parameters):
+        pairs = zip(parameters, corner, strict=True)
+        check(np.array(corner), f"the corner {', '.join(f'{p.name} {v:g}' for p, v in pairs)}")
+
+
+def _corners(parameters: tuple[Parameter, ...]) -> Iterator[list[float]]:
+    """The corners where the conditions of a problem are most at risk."""
+
+    def lower(*kinds: re.Pattern[str]) -> list[float]:
+        """The lower ends of parts of these kinds, the upper ends of all others."""
+        return [p.low if any(k.fullmatch(p.part) for k in kinds) else p.high for p in parameters]
+
+    # a steady state: net production that cells can't take up, or a negative one
+    yield lower(REMOVING, STEP)
+    yield [p.low for p in parameters]
+    # rates that are too fast beside D/h², which lower productions can be, too
+    yield lower(DIVIDING)
+    yield lower(DIVIDING, PRODUCING)
+    # rates that are too slow beside it, and values that are too small
+    yield [p.high if DIVIDING.fullmatch(p.part) else p.nearest_to_zero for p in parameters]
+    # the contrast of diffusivities, of which each may be the largest
+    for largest in parameters:
+        if SPREADING.fullmatch(largest.part):
+            yield [p.high if p is largest else p.low for p in parameters]
+
+
+class Scaling(NamedTuple):
+    """How points of a family become inputs.
+
+    Attributes:
+        scale: the number of the parameter that all fields are divided by; None for none.
+        divided: (p,), the parameters that are divided by it.
+        kept: (p,), the parameters that are inputs.
+        is_logarithmic: (p,), those of which the logarithm is the input.
+    """
+
+    scale: int | None
+    divided: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+    is_logarithmic: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, problem: Problem, parameters: tuple[Parameter, ...]) -> "Scaling":
+        """The scaling of a problem's parameters."""
+        logarithmic = np.array([parameter.is_logarithmic for parameter in parameters])
+        scale = _scale(problem, parameters)
+        if scale is None:
+            none = np.zeros(len(parameters), bool)
+            return cls(None, none, ~none, logarithmic)
+        divided = np.array([parameter.part in CONCENTRATION_PARTS for parameter in parameters])
+        kept = np.ones(len(parameters), bool)
+        kept[scale] = not _covers(problem, parameters)
+        if not kept.any():
+            kept[scale] = True  # the only parameter
+        return cls(scale, divided, kept, logarithmic)
+
+    def scales(self, points: Any, xp: Any = np) -> Any:
+        """What the fields of points (n, p) are divided by, (n, 1); `xp`: their array namespace."""
+        if self.scale is None:
+            return xp.ones_like(points[:, :1])
+        return points[:, self.scale : self.scale + 1]
+
+    def inputs(self, points: Any, xp: Any = np) -> Any:
+        """Dimensionless inputs (n, k) of points (n, p); infinite where a logarithm has none."""
+        scale, columns = self.scales(points, xp), []
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for number in np.flatnonzero(self.kept):
+                column = points[:, number : number + 1]
+                column = column / scale if self.divided[number] else column
+                columns.append(xp.log(column) if self.is_logarithmic[number] else column)
+        return xp.concatenate(columns, axis=1)
+
+
+def _scale(problem: Problem, parameters: tuple[Parameter, ...]) -> int | None:
+    """The number of the only parameter that fields are in proportion to, if there is one."""
+    numbers = [n for n, parameter in enumerate(parameters) if parameter.part == "values"]
+    produces = problem.reduced.production is not None or any(
+        p.part == "production" or p.part.startswith("boundary.") for p in parameters
+    )
+    if len(numbers) != 1 or produces or not parameters[numbers[0]].is_logarithmic:
+        return None
+    rest = problem.values * problem.fixed
+    rest.flat[parameters[numbers[0]].where] = 0.0
+    return None if rest.any() else numbers[0]
+
+
+def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
+    """Whether all concentrations of uptake are parameters, wherever anything is taken up."""
+    if problem.uptake is None:
+        return True
+    for part in set(CONCENTRATION_PARTS) & {f"uptake.{name}" for name in problem.uptake.parts}:
+        left = np.array(np.broadcast_to(problem.uptake.maximum, problem.lattice)) != 0
+        for set_part, is_left in (("uptake.maximum", True), (part, False)):
+            for parameter in parameters:
+                if parameter.part == set_part:
+                    left.flat[parameter.where] = is_left
+        if (left & ~problem.fixed).any():
+            return False
+    return True

@@ -1,33 +1,245 @@
-"""Predictions of a family's fields: by regression alone, or with Galerkin's method after it."""
+"""Predictions of a family's fields: by regression alone, or with Galerkin's method after it.
 
-from collections.abc import Sequence
+Galerkin's method finds, in the space of a basis, coefficients that the equations themselves give.
+With the rows R of modes and mean, a field is û = Rᵀa on the free nodes. Of the coefficients a, the
+mean's is known, and those c of the modes V are such that V F(û) = 0. All terms of F but uptake are
+linear in a, with matrices of the family that are made once (Rozza, Huynh & Patera 2008). Uptake φ
+is computed on few nodes P: W φ(û_P) is about V φ(û), with the W that fits best at samples of the
+family (empirical interpolation, Barrault, Maday, Nguyen & Patera 2004; Chaturantabut & Sorensen
+2010). The nodes are pivots of the samples (Drmač & Gugercin 2016), and as many others, so that W is
+a fit and not an interpolation. Newton's steps start at the coefficients of the regression, and keep
+the matrix of the first one. So no step passes over the lattice, on however many nodes cells take
+up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lstsq, qr
+from scipy.linalg.lapack import dgetrf, dgetrs
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.galerkin import Galerkin
 from diffkeras.physics.families.shared_equations import SharedEquations
 
+KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
+MOST_STEPS = 4
+SINGLE = 2.0**-24  # relative rounding of a field's coefficients, beyond which no step counts
+SAMPLES, TOGETHER = 384, 64  # fields by which W is fitted, and how many are made at a time
+CANDIDATES, MOST_PIVOTS = 4096, 160  # of the nodes
+LEAST_SHARE = 1e-6  # of a pivot or singular value in the first: the rounding of single precision
+NODES_AT_A_TIME = 1 << 15
 # share of a tolerance that modes which are left out may have: bounds are larger by some tens
 LEFT_OUT = 0.01
 OFTEN = 0.5  # share of the samples in which Galerkin's method has to converge to be used
 
 
-class SolvedFields(NamedTuple):
-    """Fields by all modes.
+class UptakeSample(NamedTuple):
+    """Uptake in the space of a basis, by its rates on few nodes.
 
     Attributes:
-        fields: (n, *lattice) float32, 0 on the fixed nodes.
-        steps: (n,), of Galerkin's method; 0 of fields that are the regression's.
+        nodes: their numbers, (m,).
+        rows: the basis there, (r + 1, m).
+        modes: without the mean, (r, m).
+        weights: W, (r, m).
     """
 
-    fields: NDArray[np.float32]
-    steps: NDArray[np.int64]
+    nodes: NDArray[np.intp]
+    rows: NDArray[np.float64]
+    modes: NDArray[np.float32]
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        rows: NDArray[np.float32],
+        unknown: NDArray[np.intp],
+        rates: Iterable[NDArray[np.float32]],
+    ) -> "UptakeSample | None":
+        """W of the modes `rows[unknown]` on all n nodes; None if nothing is taken up.
+
+        Args:
+            rows: see `Galerkin`.
+            unknown: numbers of the modes' rows.
+            rates: of uptake, in blocks (s, n).
+        """
+        pool, known, wanted = None, [], []
+        for block in rates:
+            if pool is None:
+                every = np.flatnonzero(block.any(axis=0))
+                pool = np.random.default_rng(0).permutation(every)[:CANDIDATES]
+            known.append(block[:, pool].astype(np.float64))
+            wanted.append((block @ rows.T)[:, unknown].astype(np.float64))
+        if pool is None or not pool.size:
+            return None
+        each, products = np.concatenate(known), np.concatenate(wanted)
+        sizes = np.linalg.norm(each, axis=1, keepdims=True)
+        sizes[sizes == 0] = 1.0
+        triangle, order = qr(each / sizes, mode="r", pivoting=True, check_finite=False)
+        pivots = np.abs(triangle.diagonal())
+        count = min(MOST_PIVOTS, int((pivots > LEAST_SHARE * pivots[0]).sum()))
+        chosen = np.union1d(order[:count], np.arange(min(count, len(pool))))
+        weights, *_ = lstsq(
+            each[:, chosen] / sizes, products / sizes, cond=LEAST_SHARE, check_finite=False
+        )
+        nodes = pool[chosen]
+        there = rows[:, nodes]
+        return cls(
+            nodes,
+            there.astype(np.float64),
+            there[unknown],
+            np.ascontiguousarray(weights.T, np.float64),
+        )
+
+
+class Galerkin:
+    """The equations of a family in the space of its basis."""
+
+    def __init__(
+        self,
+        family: Family,
+        rows: NDArray[np.float32],
+        mean: int,
+        remainder: float,
+        equations: Equations,
+        reference: NDArray[np.float64],
+        coefficients: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    ) -> None:
+        """For a family that `serves`.
+
+        Args:
+            family: which one.
+            rows: modes and mean on all nodes, (r + 1, n), 0 on the fixed ones.
+            mean: the number of the mean's row.
+            remainder: about the Euclidean norm of what the modes leave of a field.
+            equations: of one of the family's problems.
+            reference: its parameters, (p,).
+            coefficients: about those of fields at points (s, p), (s, r + 1).
+        """
+        nodes = rows.shape[1]
+        self._remainder, self._reference = remainder, reference
+        self._unknown = np.delete(np.arange(len(rows)), mean)
+        modes = rows[self._unknown]
+        applied = np.empty((len(modes), nodes))
+        for row, mode in zip(applied, modes, strict=True):
+            field = mode.astype(np.float64).reshape(equations.lattice)
+            row[:] = equations.volumes.apply(field).ravel()
+        self._operator = _products(applied, rows)  # V A Rᵀ
+        self._of_values = _products(applied, family.rows_of_values())  # for parameters and 1
+        production = (
+            np.zeros(nodes) if equations.production is None else equations.production.ravel()
+        )
+        self._production = _products(modes, production[None])[:, 0]
+        # what one unit more of a parameter adds to operator and production, by its number
+        self._decays: dict[int, NDArray[np.float64]] = {}
+        self._productions: dict[int, NDArray[np.float64]] = {}
+        for number, parameter in enumerate(family.parameters):
+            region = np.zeros(nodes, np.float32)
+            region[parameter.where] = 1.0
+            if parameter.part == "decay":
+                self._decays[number] = _products(modes * region, rows) / equations.unit
+            if parameter.part == "production":
+                added = _products(modes, region[None])[:, 0]
+                self._productions[number] = added / equations.unit
+        self._uptake: UptakeSample | None = None
+        if family.problem.uptake is not None:
+            rates = _rates(family, rows, equations, coefficients)
+            self._uptake = UptakeSample.of(rows, self._unknown, rates)
+
+    @staticmethod
+    def serves(family: Family) -> bool:
+        """Whether all parameters are of a kind that is known here."""
+        return all(parameter.part.startswith(KNOWN) for parameter in family.parameters)
+
+    def improved(
+        self,
+        coefficients: NDArray[np.float64],
+        point: NDArray[np.float64],
+        equations: SharedEquations,
+        scale: float,
+    ) -> tuple[NDArray[np.float64], int]:
+        """Better coefficients, and after how many steps; the same ones and 0 without convergence.
+
+        Args:
+            coefficients: of the rows, (r + 1,), or of the first ones, which then are the basis.
+            point: of the family, (p,).
+            equations: of its problem.
+            scale: of fields at the point, for which the remainder is multiplied by it.
+        """
+        unchanged, count = (coefficients, 0), len(coefficients) - 1
+        operator, constant = self._linear_terms(point, count)
+        unknown, sample, result = self._unknown[:count], self._uptake, coefficients.copy()
+        law = None if sample is None else equations.uptake_at(sample.nodes)
+        rounding = SINGLE * float(np.linalg.norm(coefficients))
+        enough, last = max(self._remainder * abs(scale), rounding), np.inf
+        for steps in range(1, MOST_STEPS + 1):
+            residual = operator @ result + constant
+            if sample is not None and law is not None:
+                field = result @ sample.rows[: count + 1]
+                residual += sample.weights[:count] @ law.rate(field)
+            if steps == 1:
+                matrix = operator[:, unknown]
+                if sample is not None and law is not None:
+                    sloped = sample.weights[:count] * law.slope(field)
+                    matrix += sloped.astype(np.float32) @ sample.modes[:count].T
+                factor, pivots, info = dgetrf(matrix, overwrite_a=True)
+                if info:  # it is singular
+                    return unchanged
+            step, _ = dgetrs(factor, pivots, residual)
+            size = float(np.linalg.norm(step))
+            if not size < last:
+                return unchanged
+            result[unknown] -= step
+            if size <= enough:
+                break
+            last = size
+        return result, steps
+
+    def _linear_terms(
+        self, point: NDArray[np.float64], count: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """V A Rᵀ of a point, and V s with the fixed values' part of V F, for the first modes."""
+        change = point - self._reference
+        operator = self._operator[:count, : count + 1].copy()
+        for number, matrix in self._decays.items():
+            operator += change[number] * matrix[:count, : count + 1]
+        constant = self._of_values @ np.append(point, 1.0) - self._production
+        for number, vector in self._productions.items():
+            constant -= change[number] * vector
+        return operator, constant[:count]
+
+
+def _rates(
+    family: Family,
+    rows: NDArray[np.float32],
+    equations: Equations,
+    coefficients: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> Iterator[NDArray[np.float32]]:
+    """The rates of uptake of fields at drawn points, in blocks (s, n)."""
+    for points in np.split(family.draw(SAMPLES, seed=1), range(TOGETHER, SAMPLES, TOGETHER)):
+        rates = coefficients(points).astype(np.float32) @ rows
+        for rate, point in zip(rates, points, strict=True):
+            law = family.quick_problem_at(point).reduced.uptake
+            if law is None:
+                rate[:] = 0.0
+            else:
+                field = rate.reshape(equations.lattice)
+                field[...] = law.in_unit(equations.unit).rate(field)
+        rates[:, equations.fixed.ravel()] = 0.0
+        yield rates
+
+
+def _products(one: NDArray, other: NDArray) -> NDArray[np.float64]:
+    """Rows times rows in double precision, (a, n) and (b, n) to (a, b)."""
+    result = np.zeros((len(one), len(other)))
+    for start in range(0, one.shape[1], NODES_AT_A_TIME):
+        part = slice(start, start + NODES_AT_A_TIME)
+        result += one[:, part].astype(np.float64) @ other[:, part].astype(np.float64).T
+    return result
 
 
 class Predictor:
@@ -70,8 +282,10 @@ class Predictor:
         equations: Sequence[Equations],
         coefficients: NDArray[np.float64] | None = None,
         tolerance: float = 0.0,
-    ) -> SolvedFields:
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The fields of points by Galerkin's method, or by regression where it isn't used.
+
+        They are (n, *lattice), 0 on the fixed nodes; with the number of steps of each, (n,).
 
         Args:
             points: (n, p).
@@ -91,7 +305,7 @@ class Predictor:
             every = zip(coefficients, counts.tolist(), points, shared, scales, strict=True)
             for number, (row, count, *rest) in enumerate(every):
                 row[:count], steps[number] = self._galerkin.improved(row[:count], *rest)
-        return SolvedFields(self.product(coefficients), steps)
+        return self.product(coefficients), steps
 
     def _needed_rows(self, coefficients: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
         """How many of the first rows fields to a tolerance need, (n,): others hardly change them.

@@ -4,12 +4,13 @@ Fields of one geometry lie near a space of few dimensions. Its basis are the pri
 snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
 regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
 & Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
-(`corrections`), so that neither has to be trusted.
+(`refinement`), so that neither has to be trusted.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics.arguments import check_count, check_relative_tolerance, check_whole
+from diffkeras.physics.arguments import check_relative_tolerance, check_whole
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barrier_training import barriers_of_basis
-from diffkeras.physics.families.corrections import (
-    BOUND_SHARE,
-    METHOD,
-    CertifiedCorrections,
-    PredictionProof,
-    finite_prediction,
-)
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.galerkin import Galerkin
-from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.snapshots import Snapshots
-from diffkeras.physics.families.training import Candidates, fitted
+from diffkeras.physics.families.predictor import Galerkin, Predictor
+from diffkeras.physics.families.refinement import (
+    BOUND_SHARE,
+    METHOD,
+    PredictionProof,
+    Refinement,
+    finite_prediction,
+)
+from diffkeras.physics.families.training import Candidates, Snapshots, fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
@@ -70,9 +69,11 @@ class ReducedBasis:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        self.family, self.errors = family, fit.errors
+        self.family, self.errors, self.snapshots = family, fit.errors, len(fit.errors)
         self._fit, self._predictor = fit, Predictor(family, fit)
         self.regression = self._predictor.regression
+        self.rows = self._predictor.rows[: fit.fast_modes + 1]
+        self.modes = self.rows[:-1].reshape(-1, *family.problem.lattice)
 
     @property
     def converging(self) -> float:
@@ -84,24 +85,9 @@ class ReducedBasis:
         """See the attributes."""
         return self._fit.worst
 
-    @property
-    def rows(self) -> NDArray[np.float32]:
-        """See the attributes."""
-        return self._predictor.rows[: self._fit.fast_modes + 1]
-
-    @property
-    def modes(self) -> NDArray[np.float32]:
-        """See the attributes."""
-        return self.rows[:-1].reshape(-1, *self.family.problem.lattice)
-
-    @property
-    def snapshots(self) -> int:
-        """See the attributes."""
-        return len(self.errors)
-
     def __repr__(self) -> str:
         return (
-            f"ReducedBasis({len(self.rows) - 1} modes of {self.snapshots} snapshots, error "
+            f"ReducedBasis({len(self.modes)} modes of {self.snapshots} snapshots, error "
             f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
         )
 
@@ -135,12 +121,10 @@ class ReducedBasis:
             ConvergenceError: a snapshot was not solved.
         """
         _check_family(family)
-        snapshots = check_whole("snapshots", snapshots, 2, MOST_DRAWN)
         tolerance = check_relative_tolerance(tolerance)
-        _check_modes(modes, snapshots)
+        _check_snapshots("snapshots", snapshots, modes)
         points = family.draw(snapshots, seed, method)
-        solved = Snapshots.of(family, points, tolerance, check_count("processes", processes))
-        return cls.fit(family, solved, modes)
+        return cls.fit(family, Snapshots.of(family, points, tolerance, processes), modes)
 
     @classmethod
     def train_to(
@@ -177,14 +161,11 @@ class ReducedBasis:
         _check_family(family)
         worst = check_relative_tolerance(worst, "worst")
         tolerance = check_relative_tolerance(tolerance)
-        most = check_whole("most", most, 2, MOST_DRAWN)
         candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
-        _check_modes(modes, most)
-        processes = check_count("processes", processes)
+        _check_snapshots("most", most, modes)
         start = min(most, max(2 * len(family.names) + 2, 16, modes or 0))
         points = family.draw(candidates + start, seed)
         pool = Candidates(family, points[start:], worst)
-        processes = check_count("processes", processes)
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
@@ -194,23 +175,21 @@ class ReducedBasis:
             if proven <= worst:
                 basis._fit = basis._fit._replace(worst=proven)
                 return basis
-            wanted = min(most - basis.snapshots, max(4, basis.snapshots // 4))
-            chosen = pool.chosen(wanted)
+            chosen = pool.chosen(min(most - basis.snapshots, max(4, basis.snapshots // 4)))
             if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
                     f"{proven:.1e}, and not {worst:.1e}: allow more snapshots, candidates or "
                     "modes, or narrower ranges"
                 )
-            added = Snapshots.of(family, chosen, tolerance, processes)
-            solved = Snapshots.joined([solved, added])
+            solved = solved.plus(Snapshots.of(family, chosen, tolerance, processes))
 
     @classmethod
     def fit(cls, family: Family, solved: Snapshots, modes: int | None = None) -> "ReducedBasis":
         """Fit basis and regression to snapshots that are solved already (see `train`)."""
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
-            barriers, share = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
+            barriers, share = barriers_of_basis(basis._refinement, basis._predictor, solved.points)
         basis._fit = basis._fit._replace(barriers=barriers, converging=share)
         basis._predictor.fit = basis._fit
         if Galerkin.serves(family) and not basis._predictor.can_solve:
@@ -302,8 +281,8 @@ class ReducedBasis:
             several = np.atleast_2d(points)
             if galerkin and self._predictor.can_solve:
                 parts = np.split(several, range(TOGETHER, len(several), TOGETHER))
-                each = [self._predictor.solved(part, self._equations(part)) for part in parts]
-                fields = np.concatenate([part.fields for part in each])
+                each = [self._predictor.solved(part, self._equations(part))[0] for part in parts]
+                fields = np.concatenate(each)
             else:
                 fields = self._predictor.fields(several)
             self._predictor.set_fixed_values(fields, several)
@@ -313,9 +292,13 @@ class ReducedBasis:
         """Write the basis to a file, `.npz`; the family isn't part of it.
 
         Raises:
+            PhysicsError: another suffix.
             OutputError: it can't be written.
         """
-        self._fit.write(Path(path), self.family)
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise PhysicsError(f"a basis is written to a .npz file, not to {path}")
+        self._fit.write(path, self.family)
 
     def export(self, path: str | Path) -> None:
         """Write a TensorFlow SavedModel, which needs no diffkeras: the fields of `fields`.
@@ -330,9 +313,8 @@ class ReducedBasis:
                 SavedModel.
             MissingPackageError: TensorFlow is not installed.
         """
-        from diffkeras.basis_export import export_basis
-
-        export_basis(self, Path(path))
+        # by its name: physics itself imports nothing that needs TensorFlow
+        import_module("diffkeras.graph.basis_export").export_basis(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
@@ -349,8 +331,8 @@ class ReducedBasis:
         return cls(family, Fit.read(Path(path), family))
 
     @cached_property
-    def _corrections(self) -> CertifiedCorrections:
-        return CertifiedCorrections(self.family, self._fit.barriers)
+    def _refinement(self) -> Refinement:
+        return Refinement(self.family, self._fit.barriers)
 
     def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
         """The solution of each of some points (n, p)."""
@@ -359,20 +341,18 @@ class ReducedBasis:
             pairs = zip(equations, self._predictor.fields(points), strict=True)
             return [self._prediction(each.given_problem, field) for each, field in pairs]
         if self._is_provable(tolerance):
-            fields = self._predictor.fields(points)
-            steps = np.zeros(len(points), int)
+            fields, steps = self._predictor.fields(points), np.zeros(len(points), int)
         else:
             fields, steps = self._predictor.solved(points, equations, tolerance=tolerance)
-        every = zip(equations, fields, steps.tolist(), strict=True)
         return [
-            self._corrections.solve_from(each, field, tolerance, number)
-            for each, field, number in every
+            self._refinement.solve_from(each, field, tolerance, number)
+            for each, field, number in zip(equations, fields, steps.tolist(), strict=True)
         ]
 
     def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
         problems = map(self.family.quick_problem_at, points)
-        return [self._corrections.equations_of(problem) for problem in problems]
+        return [self._refinement.equations_of(problem) for problem in problems]
 
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
@@ -384,7 +364,7 @@ class ReducedBasis:
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
-        proof = PredictionProof(self._corrections)
+        proof = PredictionProof(self._refinement)
         return Solution(finite_prediction(field, problem), problem, proof, stats=stats)
 
 
@@ -393,12 +373,10 @@ def _check_family(family: Any) -> None:
         raise PhysicsError(f"a basis is one of a Family, not of {family!r:.60}")
 
 
-def _check_modes(modes: int | None, snapshots: int) -> None:
-    if modes is None:
-        return
-    check_whole("modes", modes, 1)
-    if modes > snapshots:
+def _check_snapshots(name: str, number: Any, modes: Any) -> None:
+    check_whole(name, number, 2, MOST_DRAWN)
+    if modes is not None and check_whole("modes", modes, 1) > number:
         raise PhysicsError(
-            f"a basis of {modes} modes is larger than {snapshots} snapshots: give more snapshots "
-            "or fewer modes"
+            f"a basis of {modes} modes is larger than {number} snapshots: give more snapshots or "
+            "fewer modes"
         )

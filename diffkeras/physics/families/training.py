@@ -1,4 +1,8 @@
-"""The training of a basis: the fit to snapshots, and the choice of further snapshots.
+"""The training of a basis: snapshots, their principal modes, and the choice of further snapshots.
+
+The modes come from a proper orthogonal decomposition: the first right singular vectors of the
+matrix whose rows are the snapshots' deviations from their mean. They come from the eigenvectors of
+its product with its transpose, which is small (method of snapshots, Sirovich 1987).
 
 The errors of snapshots that are left out of the regression are known without fitting again. They
 say how many modes are worth their time, and how well other points are predicted. Further snapshots
@@ -7,32 +11,117 @@ are the points at which the proven error is largest: the greedy method of certif
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from scipy.spatial import KDTree
 
-from diffkeras.physics.arguments import largest
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import LARGEST, largest
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.kernel_regression import KernelRegression
-from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.families.fit import Fit, KernelRegression
 from diffkeras.physics.solution import Solution
+from diffkeras.physics.steady_state import Solver, solve_silently
 from diffkeras.system.environment import blas_threads
 
+NODES_AT_A_TIME = 1 << 15  # in double precision
+PROBLEMS_AT_A_TIME = 16
+LEAST_SHARE = 1e-6  # of a singular value in the first one: the rounding of single precision
 MODES = 100  # modes at most by default
 ERROR_RATIO = 1.5  # how much larger the error of fewer modes may be
 MODE_STEP, MODE_SNAPSHOTS = 5, 48  # modes that are tried at a time, on so many snapshots
 
 
-def fitted(family: Family, solved: Snapshots, modes: int | None = None) -> Fit:
-    """The basis and the regression of a family's snapshots, without barriers.
+class Snapshots(NamedTuple):
+    """Points of a family and their fields.
 
-    Args:
-        family: of the snapshots.
-        solved: these.
-        modes: see `ReducedBasis.train`.
+    Attributes:
+        points: (m, p).
+        fields: (m, n) float32 on all nodes, divided by their scales; 0 on the fixed nodes.
     """
+
+    points: NDArray[np.float64]
+    fields: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, family: Family, points: NDArray[np.float64], tolerance: float, processes: int | None
+    ) -> "Snapshots":
+        """Solve the problems of points (m, p) to a relative tolerance."""
+        fields: list[NDArray[np.float32]] = []
+        for part in np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME)):
+            problems = map(family.problem_at, part)
+            solved = solve_silently(problems, Solver(tolerance), processes=processes)
+            fields += map(partial(_scaled, family), part, [solution.field for solution in solved])
+        return cls(points, np.array(fields))
+
+    def plus(self, more: "Snapshots") -> "Snapshots":
+        """These snapshots and further ones."""
+        points = np.concatenate([self.points, more.points])
+        return Snapshots(points, np.concatenate([self.fields, more.fields]))
+
+
+def _scaled(family: Family, point: NDArray[np.float64], field: NDArray) -> NDArray[np.float32]:
+    """The field of a point, divided by its scale, (n,), and 0 on the fixed nodes."""
+    free = ~family.problem.fixed.ravel()
+    scaled = field.ravel() / family.scaling.scales(point[None])[0] * free
+    if not (size := largest(scaled)) <= LARGEST:
+        numbers = ", ".join(map("{} {:g}".format, family.names, point))
+        raise PhysicsError(
+            f"with {numbers}, the field's largest |value| is {size:.3g}, and a basis, in single "
+            f"precision, holds at most {LARGEST:g}: choose other units"
+        )
+    return scaled.astype(np.float32)
+
+
+class Modes(NamedTuple):
+    """The principal modes of snapshots.
+
+    Attributes:
+        mean: (n,) float32.
+        modes: (r, n) float32, of norm 1.
+        coefficients: (m, r), of the snapshots.
+        singular_values: (m,), all of them, from the largest to the smallest.
+    """
+
+    mean: NDArray[np.float32]
+    modes: NDArray[np.float32]
+    coefficients: NDArray[np.float64]
+    singular_values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, fields: NDArray[np.float32], number: int) -> "Modes":
+        """The first modes of fields (m, n), or fewer where rounding is all that is left."""
+        count, nodes = fields.shape
+        mean = np.empty(nodes)
+        products = np.zeros((count, count))
+        for start in range(0, nodes, NODES_AT_A_TIME):
+            part = slice(start, start + NODES_AT_A_TIME)
+            block = fields[:, part].astype(np.float64)
+            mean[part] = block.mean(axis=0)
+            block -= mean[part]
+            products += block @ block.T
+        squares, vectors = eigh(products)
+        values = np.sqrt(np.maximum(squares[::-1], 0.0))
+        number = min(number, max(1, int((values > LEAST_SHARE * values[0]).sum())))
+        vectors, sizes = vectors[:, ::-1][:, :number], values[:number]
+        inverse = 1 / sizes if values[0] > 0 else sizes  # all fields may be the same
+        modes = np.empty((number, nodes), np.float32)
+        for start in range(0, nodes, NODES_AT_A_TIME):
+            part = slice(start, start + NODES_AT_A_TIME)
+            modes[:, part] = (vectors * inverse).T @ (fields[:, part] - mean[part])
+        return cls(mean.astype(np.float32), modes, vectors * sizes, values)
+
+    def first(self, number: int) -> "Modes":
+        """The first of these modes."""
+        return self._replace(modes=self.modes[:number], coefficients=self.coefficients[:, :number])
+
+
+def fitted(family: Family, solved: Snapshots, modes: int | None = None) -> Fit:
+    """The basis and the regression of a family's snapshots, without barriers."""
     basis = Modes.of(solved.fields, min(modes or MODES, len(solved.points)))
     with blas_threads():
         regression = KernelRegression.fit(family.scaling.inputs(solved.points), basis.coefficients)

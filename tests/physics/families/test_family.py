@@ -46,6 +46,8 @@ def test_a_point_replaces_parts_on_its_region():
     assert np.array_equal(problem.values, 1.5 * VESSELS)
     assert np.array_equal(problem.production, 0.03 * CELLS)
     assert np.array_equal(problem.fixed, PROBLEM.fixed)
+    whole = dk.Family(PROBLEM, {"values": (0.5, 2)}).problem_at([1.5])
+    assert np.array_equal(whole.values, 1.5 * VESSELS)  # not on free nodes
     by_name = dict(zip(family.names, [0.05, 0.002, 0.5, 1.5, 0.03], strict=True))
     same = family.problem_at(by_name)
     for name, part in dk.parts_of(problem).items():
@@ -122,47 +124,6 @@ def test_beyond_an_end_of_0_nothing_is_in_the_range():
     assert not basis.family.contains([-5e-14])
     with pytest.raises(PhysicsError, match=r"out of its range 0 to 0\.1"):
         basis.predict([-5e-14], 1e-3)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "regions"),
-    [
-        ({"values": (0.5, 2)}, {}),
-        ({"values[left]": (0.5, 2), "values": (0.5, 2)}, {"left": np.indices((12, 12))[1] < 3}),
-        ({"production": (-1, 1)}, {}),
-        ({"production[cells]": (-1, 1), "production": (-1, 1)}, {"cells": CELLS}),
-        ({"uptake.maximum": (0.01, 1.0)}, {}),
-        ({"decay": (0.001, 0.1)}, {}),
-    ],
-)
-def test_parts_are_compared_where_they_have_an_effect(parameters, regions):
-    regions = {
-        name: mask & (VESSELS > 0 if name == "left" else VESSELS == 0)
-        for name, mask in regions.items()
-    }
-    own = dk.Problem(
-        VESSELS,
-        fixed=VESSELS > 0,
-        production=0.02 * (VESSELS == 0),
-        decay=0.05,
-        uptake=dk.MichaelisMenten(np.where(VESSELS > 0, 0.0, 0.1), 0.2),
-    )
-    family = dk.Family(own, parameters, regions)
-    wanted = {"values": 1.0, "production": 0.02, "uptake.maximum": 0.1, "decay": 0.05}
-    expected = [wanted[name.partition("[")[0]] for name in parameters]
-    np.testing.assert_array_equal(family.point_of(own), expected)
-    point = family.draw(1, seed=0)[0]
-    np.testing.assert_array_equal(family.point_of(family.problem_at(point)), point)
-    # numbers where they have none
-    other = dk.Problem(
-        np.where(VESSELS > 0, VESSELS, 7.0),
-        fixed=VESSELS > 0,
-        production=np.where(VESSELS > 0, 7.0, 0.02),
-        decay=np.where(VESSELS > 0, 7.0, 0.05),
-        uptake=dk.MichaelisMenten(np.where(VESSELS > 0, 7.0, 0.1), 0.2),
-    )
-    np.testing.assert_array_equal(family.point_of(other), expected)
-    assert not (family.problem_at(point).values[VESSELS == 0]).any()
 
 
 REFUSED = {
@@ -356,8 +317,6 @@ def test_other_bad_arguments_are_refused():
         cells.pull_back({})
     with pytest.raises(PhysicsError, match="needs the derivatives of `vjp`, not 3"):
         cells.pull_back(3)
-    with pytest.raises(PhysicsError, match="point_of needs a Problem, not 3"):
-        cells.point_of(3)
 
 
 def test_its_text_names_the_ranges():

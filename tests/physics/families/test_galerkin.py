@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import diffkeras as dk
-from diffkeras.physics.families.galerkin import Galerkin, Improved
+from diffkeras.physics.families.predictor import Galerkin
 from tests.helpers.random_families import random_family, tissue_family
 from tests.helpers.reduced_bases import check_prediction
 from tests.helpers.rounding import same_to_rounding
@@ -81,7 +81,7 @@ def test_steps_of_rounding_s_size_have_converged():
 
 def test_what_does_not_converge_is_seen_and_not_used(monkeypatch, caplog):
     def diverging(self, coefficients, *_):
-        return Improved(coefficients, 0)
+        return coefficients, 0
 
     monkeypatch.setattr(Galerkin, "improved", diverging)
     family = stroma_family(16)

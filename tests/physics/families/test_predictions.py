@@ -139,7 +139,7 @@ def test_what_is_proven_is_never_too_large_for_the_tolerance():
     equations = dk.physics.Equations(basis.family.problem_at(point))
     exact = dk.solve(equations).field
     for factor in np.linspace(0.5, 1.5, 41):
-        found = basis._corrections.solve_from(equations, factor * exact, tolerance)
+        found = basis._refinement.solve_from(equations, factor * exact, tolerance)
         assert found.stats.method == "reduced-basis", factor
 
 

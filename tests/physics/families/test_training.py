@@ -5,8 +5,8 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
-from diffkeras.physics.families import barrier_training, kernel_regression
-from diffkeras.physics.families.kernel_regression import KernelRegression
+from diffkeras.physics.families import barrier_training, fit
+from diffkeras.physics.families.fit import KernelRegression
 from diffkeras.physics.families.training import Candidates
 from tests.helpers.random_families import tissue_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
@@ -49,8 +49,8 @@ def test_a_worst_case_that_is_out_of_reach_is_an_error():
 
 
 def test_a_singular_regression_is_an_error(monkeypatch):
-    monkeypatch.setattr(kernel_regression, "NUGGET", -1e-6)
-    monkeypatch.setattr(kernel_regression, "MOST_FITTED", 4)
+    monkeypatch.setattr(fit, "NUGGET", -1e-6)
+    monkeypatch.setattr(fit, "MOST_FITTED", 4)
     inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
     with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
         KernelRegression.fit(inputs, np.sin(inputs))

@@ -1,4 +1,4 @@
-"""Corrections of a family's predictions, and proofs of their errors.
+"""The refinement of a family's predictions: corrections, and proofs of the errors that are left.
 
 What all problems of a family share is made once: the couplings and the multigrid cycle, as far as
 no diffusivity varies, and barriers, for the residuals of predictions and of corrected ones. So the
@@ -39,7 +39,7 @@ METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
 
-class Corrected(NamedTuple):
+class Refined(NamedTuple):
     """A field after corrections.
 
     Attributes:
@@ -53,8 +53,8 @@ class Corrected(NamedTuple):
     iterations: int = 0
 
 
-class CertifiedCorrections:
-    """What corrections and proofs of a family's fields share.
+class Refinement:
+    """Corrects and proves fields of a family, by what all its problems share.
 
     Attributes:
         family: which one.
@@ -77,10 +77,8 @@ class CertifiedCorrections:
                 barriers.usual_row_sums.astype(np.float64) * free
             )
         self._choices = [
-            BarrierChoice(
-                [Barrier(field * free.astype(np.float64), self.equations) for field in each]
-            )
-            for each in ([] if barriers is None else barriers.fields)
+            BarrierChoice([Barrier(field * free, self.equations) for field in each])
+            for each in ([] if barriers is None else barriers.fields.astype(np.float64))
         ]
 
     def equations_of(self, problem: Problem) -> Equations:
@@ -102,11 +100,8 @@ class CertifiedCorrections:
         Args:
             equations: of a problem of the family.
             field: on the lattice, of any values on the fixed nodes; it needn't be finite.
-            tolerance: see `ReducedBasis.predict`.
+            tolerance: relative, of the proven error.
             steps: of Galerkin's method that led to the field, for the statistics.
-
-        Raises:
-            ConvergenceError: the tolerance was not met.
         """
         problem = equations.given_problem
         prediction = finite_prediction(field, problem)
@@ -131,25 +126,18 @@ class CertifiedCorrections:
             return size
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
-    def corrected(
-        self, equations: Equations, field: NDArray[np.float64], needed: float
-    ) -> Corrected:
-        """A prediction, corrected until its error is proven to be at most `needed`.
+    def corrected(self, equations: Equations, field: NDArray[np.float64], needed: float) -> Refined:
+        """A prediction with the fixed values, corrected until its proven error is `needed` or less.
 
         Without such a proof, `proof` is None.
-
-        Args:
-            equations: of a problem of the family.
-            field: a prediction, with the values of the fixed nodes.
-            needed: the largest error.
         """
         if self.barriers is None:
-            return Corrected(field)
+            return Refined(field)
         size = largest(field)
         if needed >= self.barriers.try_above * size:
             residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
-                return Corrected(field, proof)
+                return Refined(field, proof)
         else:
             residual = equations.residual(field)
         first, further = map(float, self.barriers.correction_shares * needed)
@@ -158,7 +146,7 @@ class CertifiedCorrections:
             once = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
             after, proof = self._proof(CORRECTED, equations, once, needed)
             if proof is not None:
-                return Corrected(once, proof, 1)
+                return Refined(once, proof, 1)
             if np.linalg.norm(after) < np.linalg.norm(residual):  # usual slopes may be far off
                 field, residual = once, after
         return self._by_cycles(
@@ -172,14 +160,14 @@ class CertifiedCorrections:
         residual: NDArray[np.float64],
         needed: float | None = None,
         aim: float = np.inf,
-    ) -> Corrected:
+    ) -> Refined:
         """The same by corrections with the problem's own cycle, each to within an aim.
 
         By default a share of how far the prediction is corrected is needed.
         """
         # the shares are 0 where most bounds are infinite, as where the diffusivity varies
         if self.barriers is None or not self.barriers.correction_shares.all():
-            return Corrected(field)
+            return Refined(field)
         steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
@@ -191,11 +179,11 @@ class CertifiedCorrections:
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 equations.release()
-                return Corrected(field, proof, steps.iterations + corrections + 1)
+                return Refined(field, proof, steps.iterations + corrections + 1)
             aim = AIM_REDUCTION * min(aim, float(self.barriers.correction_shares[1]) * needed)
             if step.first_estimate > SLOPE_UPDATE_SHARE * largest(field):
                 slope = equations.slope(field)
-        return Corrected(field)
+        return Refined(field)
 
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
@@ -223,8 +211,8 @@ class CertifiedCorrections:
             kind: PREDICTED or CORRECTED.
             equations: of a problem of the family.
             field: with the values of the fixed nodes.
-            residual: F, on the lattice.
-            rounding: at least its error on any node.
+            residual: its F, on the lattice.
+            rounding: at least the error of F on any node.
             radius: of the slopes.
         """
         operator: FiniteVolumes | NDArray[np.float32]
@@ -248,24 +236,24 @@ class CertifiedCorrections:
 class PredictionProof(Proof):
     """Of one prediction as it is, which is proven when a bound is first read.
 
-    In another process it has no corrections, which are much larger than a field.
+    In another process it has no refinement, which is much larger than a field.
     """
 
-    corrections: CertifiedCorrections | None
+    refinement: Refinement | None
     _node_bound: NDArray[np.float64] | None = dataclass_field(default=None, init=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the corrections."""
-        return {**vars(self), "corrections": None}
+        """Without the refinement."""
+        return {**vars(self), "refinement": None}
 
     def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
         if self._node_bound is None:
-            if self.corrections is None:
+            if self.refinement is None:
                 self._node_bound = super().node_bound(field, equations)
             else:
                 prediction = field.astype(np.float64, copy=False)
-                self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
+                self._node_bound = self.refinement.bound_of(equations.given_problem, prediction)
         return self._node_bound
 
 

@@ -5,33 +5,26 @@ computed in double precision; the product with the basis is in single precision.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 
-from diffkeras.physics.families.family import Family
+from diffkeras.graph.checks import checked
+from diffkeras.graph.export import describe_export
+from diffkeras.physics import Family, ReducedBasis
 from diffkeras.physics.problem.given_sides import plain_sides
 from diffkeras.physics.problem.parts import parts_of
-from diffkeras.system.packages import needs_packages
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
-
-if TYPE_CHECKING:
-    from diffkeras.physics import ReducedBasis
 
 EQUATION = "∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes, with the family's parts"
 
 
-def export_basis(basis: "ReducedBasis", path: Path) -> None:
+def export_basis(basis: ReducedBasis, path: Path) -> None:
     """Write the SavedModel of a basis; see `ReducedBasis.export`."""
     check_replaceable(path, SAVED_MODEL, FILES)
-    with needs_packages("ReducedBasis.export"):
-        import tensorflow as tf
-        import tensorflow.experimental.numpy as tnp
-
-        from diffkeras.graph.checks import checked
-        from diffkeras.graph.export import describe_export
-
     family, regression = basis.family, basis.regression
     names, lattice, scaling = family.names, family.problem.lattice, family.scaling
     low, high = family.low, family.high
