@@ -23,7 +23,7 @@ from diffkeras.physics.equations.finite_volumes import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.solvers.ring_systems import DenseRing, eliminate_constant
+from diffkeras.physics.solvers.uniform import DenseRing, eliminate_constant
 from diffkeras.system.environment import blas_threads
 
 NUMBERS = (1, 3)  # how many `effective_strengths` may find for each disc

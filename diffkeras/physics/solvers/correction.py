@@ -22,17 +22,11 @@ from diffkeras.physics.solvers.uniform import particular_field
 
 
 class Corrected(NamedTuple):
-    """A field near another one, which its proof computes.
+    """A field near another one, which its proof computes."""
 
-    Attributes:
-        field: on the lattice; its fixed nodes have their values.
-        statistics: how it was computed.
-        bound: at least |field − u|, node by node.
-    """
-
-    field: NDArray[np.float64]
+    field: NDArray[np.float64]  # on the lattice; its fixed nodes have their values
     statistics: SolveStatistics
-    bound: NDArray[np.float64]
+    bound: NDArray[np.float64]  # at least |field − u|, node by node
 
     def bound_of(self, other: NDArray[np.floating]) -> NDArray[np.float64]:
         """At least |other − u|, node by node."""
@@ -44,38 +38,28 @@ class Corrected(NamedTuple):
 
 
 def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
-    """The field that proves how far another one is from the solution."""
+    """The field that proves how far another one is from the solution.
+
+    Without fixed nodes in a uniform medium, transforms give the exact field, so any field is
+    compared with it. Where little decays and nothing absorbs, no enclosure would be found; there
+    the balance gives the mean of the field (`rounding`).
+
+    Otherwise Newton steps, of which a linear problem is one, correct the field, and `enclosure`
+    proves node by node how far the corrected field is from the solution. Steps follow until what is
+    left of the error is a small share of what they corrected, so that the bound says how wrong the
+    field is, and not how rough the proof.
+    """
     if not equations.scale:  # nothing reaches a free node: 0 there
         zeros = np.zeros(field.shape)
         return Corrected(equations.hold(zeros.copy()), SolveStatistics("newton-cg", 0), zeros)
     if equations.problem.is_uniform and not equations.fixed.any():
-        return _by_transforms(equations)
-    return _by_enclosure(equations, field.astype(np.float64, copy=False))
-
-
-def _by_transforms(equations: Equations) -> Corrected:
-    """Without fixed nodes, transforms give the exact field, so any field is compared with it.
-
-    Where little decays and nothing absorbs, no enclosure would be found. There the balance gives
-    the mean of the field (`rounding`).
-    """
-    assert equations.production is not None
-    exact = particular_field(equations, equations.production)
-    bound = np.full(exact.shape, rounding_allowance(equations, exact) * SLACK)
-    relative = float(bound.flat[0]) / (largest(exact) or 1.0)
-    exact, bound = equations.leave(exact, bound)
-    return Corrected(exact, SolveStatistics("transform", 0, reached=relative), bound)
-
-
-def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Corrected:
-    """An enclosure of a corrected field.
-
-    Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
-    by node how far the corrected field is from the solution. Steps follow until what is left of the
-    error is a small share of what they corrected, so that the bound says how wrong the field is,
-    and not how rough the proof.
-    """
-    prediction = equations.enter(field)
+        assert equations.production is not None
+        exact = particular_field(equations, equations.production)
+        bound = np.full(exact.shape, rounding_allowance(equations, exact) * SLACK)
+        relative = float(bound.flat[0]) / (largest(exact) or 1.0)
+        exact, bound = equations.leave(exact, bound)
+        return Corrected(exact, SolveStatistics("transform", 0, reached=relative), bound)
+    prediction = equations.enter(field.astype(np.float64, copy=False))
     run = NewtonRun(equations, prediction)
     bound = run.certify(prediction)
     exact, bound = equations.leave(run.rounded(), bound)  # whose rounding is in the bound already

@@ -35,28 +35,16 @@ class SolveStatistics:
 
 
 class Options(NamedTuple):
-    """What is asked of a solver.
+    """What is asked of a solver, which may ignore the field to start from."""
 
-    Attributes:
-        tolerance: largest error, relative to the largest |value| of the field.
-        precision: the least one of the field.
-        initial: a field to start from, on the lattice; a solver may ignore it.
-    """
-
-    tolerance: float
-    precision: np.dtype = np.dtype(np.float64)
+    tolerance: float  # relative to the largest |value| of the field
+    precision: np.dtype = np.dtype(np.float64)  # the least one of the field
     initial: NDArray[np.float64] | None = None
 
 
 class Solved(NamedTuple):
-    """What a solver returns.
+    """What a solver returns."""
 
-    Attributes:
-        field: as within `Equations`, right on the free nodes.
-        statistics: how it was solved.
-        bound: of its error on each free node, proven; None if it isn't yet.
-    """
-
-    field: NDArray[np.floating]
+    field: NDArray[np.floating]  # as within `Equations`, right on the free nodes
     statistics: SolveStatistics
-    bound: NDArray[np.float64] | None = None
+    bound: NDArray[np.float64] | None = None  # of the error on each free node, if it is proven

@@ -115,11 +115,7 @@ class NewtonRun:
         return self.field.astype(np.float64, copy=False)
 
     def solve(self, tolerance: float) -> NDArray[np.float64]:
-        """Steps until the relative bound is proven to meet the tolerance; the bound of `rounded`.
-
-        Raises:
-            ConvergenceError: the tolerance can't be met.
-        """
+        """Steps until the relative bound proves the tolerance; the bound of `rounded`."""
         # relative to the exact field's size, which may be smaller by the bound
         share = tolerance / SLACK
         bound = self._run(lambda: share * max(self._size / (1 + tolerance), self._ring_size))
@@ -138,9 +134,6 @@ class NewtonRun:
 
         Or until it meets the smallest tolerance of solutions, or rounding ends that. The result is
         the bound of `rounded`.
-
-        Raises:
-            ConvergenceError: no bound was found.
         """
         free = self._equations.free
         share = UNIFORM_SHARE if self._equations.problem.is_uniform else CERTIFIED_SHARE
@@ -162,13 +155,8 @@ class NewtonRun:
     ) -> NDArray[np.float64] | None:
         """Steps and proofs until the bound is as needed, or rounding ends that.
 
-        Args:
-            needed: gives the bound that is needed of the present field.
-            first_share: if given, the first step stops once the estimated error is below this share
-                of its correction, whether a smaller or a larger one is needed.
-
-        Returns:
-            The smallest proven bound, whose field it leaves; None if there is none.
+        With a first share, the first step stops once the estimated error is below this share of its
+        correction. The result is the smallest proven bound, whose field the run keeps, or None.
         """
         best_bound, best_field, margin = None, self.field, ESTIMATE_MARGIN
         is_linear = self._equations.is_linear
@@ -208,10 +196,7 @@ class NewtonRun:
     ) -> float:
         """Steps until the estimated error is `margin` times what is needed, or rounding ends them.
 
-        With a first share, one step is enough in a linear problem.
-
-        Returns:
-            The estimated error.
+        With a first share, one step is enough in a linear problem. The result is the estimate.
         """
         is_linear = self._equations.is_linear
         best, stopped = np.inf, 0
@@ -239,13 +224,10 @@ class NewtonRun:
 
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""
-        if self._equations.is_linear:
-            return SINGLE_REDUCTION
-        if not self._last_norm:  # solved to the bit
+        if self._equations.is_linear or not self._last_norm:  # 0 if it is solved to the bit
             return SINGLE_REDUCTION
         ratio = float(np.linalg.norm(self._residual)) / self._last_norm  # 0 before the first step
-        if ratio >= 1:
-            # exact steps ascend, inexact ones may oscillate
+        if ratio >= 1:  # exact steps ascend, inexact ones may oscillate
             return SINGLE_REDUCTION
         quadratic = 0.9 * ratio**2 if ratio else ONE_DIGIT
         return min(max(quadratic, SINGLE_REDUCTION), ONE_DIGIT)

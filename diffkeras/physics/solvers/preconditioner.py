@@ -11,8 +11,7 @@ Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
 LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
 nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
 and the pattern of a block consists of its nine nearest blocks, itself included, as far as they come
-before it; the first blocks have few or none. In three dimensions `block_inverse` takes the place of
-L.
+before it; the first blocks have few or none.
 
 The small systems take G from a window of the lattice, whose walls are some hundred nodes away. Its
 table is cheap. It is exact if the lattice fits into it, and otherwise its walls are screened too.
@@ -21,27 +20,43 @@ Where no axis absorbs, the mode of constant fields has the same weight in every 
 far apart the nodes are. There G = G₀ + s·11ᵀ with the matrix G₀ of the deflated operator
 (`spectral`), which LᵀL does approximate, and the formula of Sherman & Morrison (1950) gives the
 inverse. Where the operator itself is deflated, so is G, and the constant is found separately.
+
+In three dimensions rings are surfaces. A node has many near ones there, and the sparse factors that
+serve in the plane would be large. But most sources are compact, and the field of one is
+smooth at the others. So with blocks of near nodes, usually whole sources,
+
+    G ≈ D + P F Pᵀ,    D: G within each block,    F: G between the centres of different blocks,
+
+with a column of ones for each block in P. Blocks that are alone and have the value 1 have
+the densities D⁻¹P, and their sums C = PᵀD⁻¹P are the blocks' capacities. With V = D⁻¹P C^(−½),
+Woodbury's formula gives
+
+    G⁻¹ ≈ D⁻¹ − V (1 − (1 + S)⁻¹) Vᵀ,    S = C^(½) F C^(½).
+
+It is symmetric, and positive definite if 1 + S is, which Cholesky's method tells. Blocks of one
+shape share their part of D⁻¹, if no wall is near.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import scipy.ndimage
 import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotri, dtrtrs, spotrf, spotri, spotrs
 
 from diffkeras.physics.equations.finite_volumes import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.solvers.block_inverse import BlockInverse
 
 # Most nodes of a block, and of the ring of a source that stays in one block
 RIMS = (32, 96)
 SURFACES = (256, 1024)
 NEAR_BLOCKS = 9
+MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
+WALL_REACH = 2  # up to which a wall changes the field of a block much
 WINDOW_SIDE = 511  # its transforms have the length 2·512
 # Most nodes between the centres of a block's sources along an axis. No source reaches further from
 # its centre than its rim has nodes, so a block is well inside its window.
@@ -116,6 +131,96 @@ class SparseInverse:
 
 
 @dataclass(frozen=True, eq=False)
+class _Alike:
+    """Blocks of one shape.
+
+    Attributes:
+        nodes: (blocks, n), their numbers in the ring.
+        inverse: D⁻¹ of each, (n, n).
+        capacity: C of each.
+        density: V of each, (n,).
+    """
+
+    nodes: NDArray[np.intp]
+    inverse: NDArray[np.float32]
+    capacity: float
+    density: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
+        nodes = ring.part(blocks[0]).nodes
+        factor, failed = operator.green_factor(nodes, np.float32)
+        if not failed:
+            triangle, _ = spotri(factor, overwrite_c=True)
+        else:
+            factor, _ = operator.green_factor(nodes)
+            triangle, _ = dpotri(factor, overwrite_c=True)
+        inverse = np.triu(triangle.astype(np.float32, copy=False))
+        inverse += np.triu(inverse, 1).T
+        density = inverse.sum(axis=1)
+        capacity = float(density.sum())
+        return cls(np.stack(blocks), inverse, capacity, density / np.float32(np.sqrt(capacity)))
+
+
+class BlockInverse:
+    """About G⁻¹ of a ring, from blocks of its nodes that cover it."""
+
+    def __init__(
+        self, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]
+    ) -> None:
+        groups: dict[bytes, list[NDArray[np.intp]]] = {}
+        for block in blocks:
+            groups.setdefault(_shape(operator, ring, block), []).append(block)
+        self._groups = [_Alike.of(operator, ring, group) for group in groups.values()]
+        self._factor: NDArray[np.float32] | None = None
+        if 1 < len(blocks) <= MOST_BLOCKS:
+            self._factor = self._between_blocks(operator, ring)
+
+    def apply(self, single: NDArray[np.float32]) -> NDArray[np.float32]:
+        """About G⁻¹r, (m,), in single precision."""
+        result = np.empty_like(single)
+        for group in self._groups:
+            result[group.nodes] = single[group.nodes] @ group.inverse
+        if self._factor is not None:
+            shares = np.concatenate([single[group.nodes] @ group.density for group in self._groups])
+            solved, _ = spotrs(self._factor, shares)
+            shares -= solved
+            start = 0
+            for group in self._groups:
+                part = shares[start : (start := start + len(group.nodes))]
+                result[group.nodes] -= part[:, None] * group.density
+        return result
+
+    def _between_blocks(self, operator: SpectralOperator, ring: Ring) -> NDArray[np.float32] | None:
+        """Cholesky's factor of 1 + S, (blocks, blocks); None if that isn't positive definite."""
+        centres = [
+            np.concatenate([i[group.nodes].mean(axis=1).round() for group in self._groups])
+            for i in ring.nodes
+        ]
+        centre = Ring(tuple(i.astype(np.int32) for i in centres))
+        matrix = np.tril(operator.green_matrix(centre.nodes, np.float32))
+        roots = np.concatenate(
+            [np.full(len(group.nodes), np.sqrt(group.capacity)) for group in self._groups]
+        ).astype(np.float32)
+        matrix *= roots[:, None]
+        matrix *= roots
+        np.fill_diagonal(matrix, 1.0)
+        factor, failed = spotrf(matrix.T, overwrite_a=True)
+        return None if failed else factor
+
+
+def _shape(operator: SpectralOperator, ring: Ring, block: NDArray[np.intp]) -> bytes:
+    """The same for blocks of one shape that have no wall near, or have it at one distance."""
+    parts = []
+    for coordinates, axis in zip(ring.part(block).nodes, operator.axes, strict=True):
+        low, high = coordinates.min(), coordinates.max()
+        parts.append(coordinates - low)
+        if axis.boundary != "periodic":
+            parts.append(np.minimum([low, axis.nodes - 1 - high], WALL_REACH).astype(np.int32))
+    return np.concatenate(parts).tobytes()
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
     """A part of the lattice that stands for all of it, near a group of nodes.
 
@@ -187,7 +292,7 @@ def _last_rows_of_inverse_factor(
     factor, _ = window.operator.green_factor(placed.nodes)  # Cᵀ
     last = np.zeros((placed.size, count), order="F")
     last[np.arange(placed.size - count, placed.size), np.arange(count)] = 1.0
-    solved, _ = scipy.linalg.lapack.dtrtrs(factor, last, lower=0, overwrite_b=True)
+    solved, _ = dtrtrs(factor, last, lower=0, overwrite_b=True)
     rows = np.zeros((count, nodes.size), dtype=np.float32)
     rows[:, inside] = solved.T
     return rows
@@ -215,7 +320,10 @@ def _blocks(
             blocks.append(nodes)
         else:
             waiting += halves
-    return _from_coarse_to_fine(blocks)
+    # bisection depth first gives them along a curve, which reversed bits leave
+    bits = max(len(blocks) - 1, 1).bit_length()
+    order = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
+    return [blocks[number] for number in order if number < len(blocks)]
 
 
 def _sources(
@@ -250,13 +358,6 @@ def _halves(
         return None
     cut = cuts[np.abs(cuts - nodes.size // 2).argmin()]
     return [nodes[:cut], nodes[cut:]]
-
-
-def _from_coarse_to_fine(blocks: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
-    """Blocks that lie along a curve, as bisection depth first gives them, by reversed bits."""
-    bits = max(len(blocks) - 1, 1).bit_length()
-    order = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
-    return [blocks[number] for number in order if number < len(blocks)]
 
 
 def _predecessors(

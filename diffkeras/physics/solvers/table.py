@@ -13,32 +13,21 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, RingProof
-from diffkeras.physics.solvers.interface import (
-    Options,
-    Solved,
-    SolveStatistics,
-)
+from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
-from diffkeras.physics.solvers.ring_systems import DenseRing, RingIteration
-from diffkeras.physics.solvers.uniform import solve_on_ring
+from diffkeras.physics.solvers.uniform import DenseRing, RingIteration, solve_on_ring
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
 class Solver(NamedTuple):
-    """A way to solve equations with a fixed value or a production that is not 0.
+    """A way to solve equations with a fixed value or a production that is not 0."""
 
-    Attributes:
-        solve: gives the field, or raises a ConvergenceError if the tolerance was not met.
-        seconds: likely to be needed on one core; only ratios matter.
-        needs_uniform: whether it solves linear problems in uniform media only.
-    """
-
-    solve: Callable[[Equations, Options], Solved]
-    seconds: Callable[[Equations], float]
-    needs_uniform: bool
+    solve: Callable[[Equations, Options], Solved]  # or a ConvergenceError
+    seconds: Callable[[Equations], float]  # likely to be needed on one core; only ratios matter
+    needs_uniform: bool  # whether it solves linear problems in uniform media only
 
 
 def solve_directly(equations: Equations, options: Options) -> Solved:
@@ -68,15 +57,12 @@ def _seconds_of_iterations(equations: Equations) -> float:
     return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
 
 
-def _seconds_of_newton(equations: Equations) -> float:
-    """Of Newton's steps, and of conjugate gradients for each and for the bound."""
-    return 4e-6 * equations.values.size
-
-
 SOLVERS = {
     "ring": Solver(solve_directly, _seconds_of_factors, needs_uniform=True),
     "ring-cg": Solver(solve_iteratively, _seconds_of_iterations, needs_uniform=True),
-    "newton-cg": Solver(solve_by_newton, _seconds_of_newton, needs_uniform=False),
+    "newton-cg": Solver(
+        solve_by_newton, lambda equations: 4e-6 * equations.values.size, needs_uniform=False
+    ),
 }
 METHODS = ("auto", *SOLVERS)
 
@@ -125,11 +111,8 @@ def solve_equations(
         tolerance: relative to the field's largest |value|.
         method: one that solves the problem (`check_method`).
         initial: a field to start from.
-        may_be_single: whether the field is float32 if the tolerance allows it.
-
-    Raises:
-        PhysicsError: a field that float32 doesn't hold.
-        ConvergenceError: the tolerance was not met.
+        may_be_single: whether the field is float32 if the tolerance allows it; a PhysicsError if
+            that doesn't hold the field.
     """
     name = cheapest(equations) if method == "auto" else method
     precision: np.dtype = np.dtype(np.float64)
