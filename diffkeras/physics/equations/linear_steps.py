@@ -38,58 +38,40 @@ Function = Callable[[NDArray], NDArray]
 
 
 class Goal(NamedTuple):
-    """When a solution x of b is good enough: at the first of these that it reaches.
+    """When a solution x of b is good enough: at the first of these that it reaches."""
 
-    Attributes:
-        reduction: largest Euclidean norm of the residual, relative to the norm of b.
-        error: largest |error|, estimated by a correction.
-        relative_error: the same, as a share of the largest |x|.
-        condition: of x and its residual, (n,) each, in place of a reduction.
-        provable: whether, with a small error, a bound of that size must also be provable: about
-            the mean |residual| times the largest of A⁻¹1.
-    """
-
-    reduction: float = 0.0
-    error: float = 0.0
-    relative_error: float = 0.0
+    reduction: float = 0.0  # largest Euclidean norm of the residual, relative to the norm of b
+    error: float = 0.0  # largest |error|, estimated by a correction
+    relative_error: float = 0.0  # the same, as a share of the largest |x|
+    # of x and its residual, (n,) each, in place of a reduction
     condition: Callable[[NDArray, NDArray], bool] | None = None
+    # whether, with a small error, a bound of that size must also be provable: about the mean
+    # |residual| times the largest of A⁻¹1
     provable: bool = False
 
 
 class LinearStep(NamedTuple):
-    """What conjugate gradients end with.
+    """What conjugate gradients end with."""
 
-    Attributes:
-        solution: about A⁻¹b.
-        estimate: the largest |value| of the last correction, about the error before it; 0 if no
-            estimate was asked for.
-        first_estimate: the largest |value| of the first correction, about the largest |A⁻¹b|.
-        iterations: products with A.
-        is_met: whether a goal was reached.
-    """
-
-    solution: NDArray
+    solution: NDArray  # about A⁻¹b
+    # largest |value| of the last correction, about the error before it, and of the first one, about
+    # the largest |A⁻¹b|; 0 if no estimate was asked for
     estimate: float = 0.0
     first_estimate: float = 0.0
-    iterations: int = 0
-    is_met: bool = True
+    iterations: int = 0  # products with A
+    is_met: bool = True  # whether a goal was reached
 
 
 class LinearSteps:
     """The solver of all steps of one problem.
 
-    It keeps whether geometric cycles took too many iterations, and the preconditioner of double
-    precision; the equations keep the geometric cycle.
-
-    Attributes:
-        iterations: of conjugate gradients, so far.
-        needs_double: whether to go on in double precision.
+    It keeps the preconditioner of double precision; the equations keep the geometric cycle.
     """
 
     def __init__(self, equations: Equations) -> None:
-        self.iterations = 0
+        self.iterations = 0  # of conjugate gradients, so far
+        self.needs_double = False  # whether geometric cycles took too many iterations
         self._equations = equations
-        self.needs_double = False
         self._precondition: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> LinearStep:
@@ -241,20 +223,19 @@ def conjugate_gradients(
     most: int,
     is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
 ) -> LinearStep:
-    """Solve A x = b for vectors b in their precision, from x = 0, by preconditioned iterations.
+    """Solve A x = b (n,) in b's precision, from x = 0, by preconditioned iterations.
 
-    The iterations end when a goal is reached, at their largest number, or where rounding spoils
-    them.
+    They end when a goal is reached, after the most products with A, or where rounding spoils them.
 
     Args:
         apply: x ↦ A x, symmetric positive definite on the vectors that occur.
         precondition: r ↦ about A⁻¹r, symmetric positive definite.
-        right_hand_side: b, (n,).
+        right_hand_side: b.
         is_met: a goal for solution and residual.
         most: products with A.
-        is_near: a goal for solution, residual and the largest |value| of the next correction M r,
-            which estimates the solution's error. The correction is then added to the solution: it
-            costs no product, and leaves a smooth residual.
+        is_near: a goal for solution, residual and the largest |value| of the next correction, which
+            estimates the error. The correction is then added to the solution: it costs no product,
+            and leaves a smooth residual.
     """
     residual, direction = right_hand_side.copy(), None
     solution, energy = np.zeros_like(right_hand_side), 1.0

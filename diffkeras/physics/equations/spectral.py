@@ -3,7 +3,15 @@
 On the full rectangular lattice of two or three axes A is diagonal in the product of the axes'
 eigenbases (sines, cosines or Fourier modes; `axis`), so A⁻¹ is a forward transform, a division and
 an inverse transform (Hockney 1965; Buzbee, Golub & Nielson 1970). Where it can, it leaves out
-axis 0 and solves the tridiagonal systems that the other transforms leave along it (`tridiagonal`).
+axis 0: for each mode j of the other axes, with eigenvalue λ_j of −D∇²_h along them, their
+transforms leave a tridiagonal system along axis 0,
+
+    (2 + μ_j) u_i − u_{i−1} − u_{i+1} = f_i,    μ_j = (λ_j + γ) / κ₀,    i = 0 … N − 1,
+
+with ghosts that are 0 beyond a side that absorbs, and equal to their neighbours beyond one that
+reflects. Gauss's elimination takes two operations a node and pass where a second transform pair
+takes some dozens; this is the Fourier-analysis half of Hockney's method. All modes go through it
+side by side, one index of axis 0 at a time.
 
 Where no axis absorbs, constant fields have the eigenvalue γ. If γ is 0, A is singular. If γ is far
 below the least positive eigenvalue λ of −D∇²_h, the constant mode outweighs all others in A⁻¹, and
@@ -15,6 +23,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 The callers find the last term separately (`solvers.uniform`).
 """
 
+import copy
 import itertools
 import math
 from functools import cached_property, lru_cache, reduce
@@ -24,6 +33,7 @@ import scipy.fft
 from numpy.typing import DTypeLike, NDArray
 from scipy.linalg.lapack import dpotrf, spotrf
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import (
     Axis,
     LatticeTransforms,
@@ -32,14 +42,84 @@ from diffkeras.physics.equations.axis import (
     sum_of_images,
 )
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
-from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
 from diffkeras.physics.problem.medium import Medium
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which the tables of eight media would take more than 0.1 GB
 ROWS_AT_A_TIME = 32
+NEGLIGIBLE = 1e-30  # share of the largest right-hand side, far below any rounding
+FLUSHED_ROWS = 16
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
+
+
+class TridiagonalSolver:
+    """The factorised systems of all modes, for shifts μ_j ≥ 0 (modes,), > 0 if no side absorbs."""
+
+    factors: NDArray[np.floating]  # (rows, modes), the reciprocal pivots
+
+    def __init__(self, axis: Axis, shifts: NDArray[np.float64]) -> None:
+        # p_i = 1 + e_i with e_i = μ + e_{i−1} / (1 + e_{i−1}): without the cancellation of
+        # 2 + μ − 1/p_{i−1}, in which a small μ would lose its digits. A reflecting side has 1
+        # less on the diagonal.
+        low, high = (0.0 if side == "reflecting" else 1.0 for side in axis.sides)
+        self.factors = np.empty((axis.nodes, shifts.size))
+        excess = shifts + low
+        for row in range(axis.nodes):
+            if row:
+                excess = shifts + excess / (1.0 + excess)
+            pivot = 1.0 + excess if row < axis.nodes - 1 else high + excess
+            np.divide(1.0, pivot, out=self.factors[row])
+
+    def in_single(self) -> "TridiagonalSolver":
+        """The same solver in single precision."""
+        single = copy.copy(self)
+        single.factors = self.factors.astype(np.float32)
+        return single
+
+    def solve(
+        self, rows: NDArray[np.intp], sources: NDArray[np.floating], out: NDArray[np.floating]
+    ) -> NDArray[np.floating]:
+        """All lines in `out`, (nodes, modes), for right-hand sides (r, modes) on ascending rows."""
+        factors, fields = list(self.factors), list(out)
+        add, multiply = np.add, np.multiply
+        by_row = dict(zip(rows.tolist(), sources, strict=True))
+        if not by_row:
+            out[...] = 0.0
+            return out
+        first = int(rows[0])
+        nothing = NEGLIGIBLE * largest(sources)
+        before = np.zeros_like(self.factors[0])
+        for row in range(first, len(fields)):
+            field = fields[row]
+            if row in by_row:
+                add(before, by_row[row], field)
+                multiply(field, factors[row], field)
+            else:
+                multiply(before, factors[row], field)
+                if row % FLUSHED_ROWS == 0:
+                    _flush(field, nothing)
+            before = field
+        scratch = np.empty_like(before)
+        for row in range(len(fields) - 2, first - 1, -1):
+            field = fields[row]
+            multiply(before, factors[row], scratch)
+            add(field, scratch, field)
+            if row % FLUSHED_ROWS == 0:
+                _flush(field, nothing)
+            before = field
+        for row in range(first - 1, -1, -1):
+            field = fields[row]
+            multiply(before, factors[row], field)
+            if row % FLUSHED_ROWS == 0:
+                _flush(field, nothing)
+            before = field
+        return out
+
+
+def _flush(modes: NDArray[np.floating], nothing: float) -> None:
+    """Set those that have died out to 0: processors are slow at numbers near underflow."""
+    modes[np.abs(modes) < nothing] = 0.0
 
 
 class SpectralOperator:
@@ -194,8 +274,8 @@ class SpectralOperator:
     def green_table(self) -> NDArray[np.float64]:
         """The periodic Green's function at the offsets 0 … period // 2 of each axis.
 
-        It is even in all offsets, so type-I cosine transforms of the modes up to half of each
-        period give it. An odd period has no such transform and takes a real FFT.
+        It is even in all offsets: type-I cosine transforms of the modes up to half of each period
+        give it. An odd period has no such transform and takes a real FFT.
         """
         along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
         table = self._invert(outer_sum(self.couplings, along))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_whole, real_array
+from diffkeras.physics.arguments import check_whole, real_array
 from diffkeras.physics.families.parameters import (
     Scaling,
     check_corners,
@@ -24,7 +24,6 @@ from diffkeras.physics.problem.problem import Problem
 # where the classes of uptake were when bases were stored first, wherever they are now
 UPTAKE_PATH = "diffkeras.physics.problem.uptake."
 ROUNDING = 1e-12  # of an end of a range, relative to it
-METHODS = ("sobol", "latin_hypercube")  # of draws
 MOST_DRAWN = 1 << 24
 
 
@@ -188,31 +187,22 @@ class Family:
             return self.problem_at(values, extrapolate=True)
         return with_unchecked_parts(self.problem, self._parts(values))
 
-    def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
-        """Points that fill the ranges evenly, (count, p).
+    def draw(self, count: int, seed: int) -> NDArray[np.float64]:
+        """Points that fill the ranges evenly, (count, p): Sobol' points with Owen's scrambling.
 
         Args:
             count: how many.
             seed: the same seed gives the same points.
-            method: "sobol", Sobol' points with Owen's scrambling, or "latin_hypercube"
-                (`scipy.stats.qmc`).
 
         Raises:
-            PhysicsError: an unknown method, or a count or seed that is no whole number.
+            PhysicsError: a count or seed that is no whole number.
         """
         count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
-        check_choice("method", method, METHODS)
         size, rng = len(self.parameters), np.random.default_rng(seed)
-        if method == "latin_hypercube":
-            return self._from_unit_cube(qmc.LatinHypercube(size, rng=rng).random(count))
         # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
-        unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())
-        return self._from_unit_cube(unit[:count])
-
-    def _from_unit_cube(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (n, p) from points in the unit cube, even in the logarithm or in the number."""
-        is_logarithmic = np.array([parameter.is_logarithmic for parameter in self.parameters])
+        unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())[:count]
         linear = self.low + unit * (self.high - self.low)
+        is_logarithmic = np.array([parameter.is_logarithmic for parameter in self.parameters])
         start, end = (np.where(is_logarithmic, each, 1.0) for each in (self.low, self.high))
         powers = start * (end / start) ** unit
         return np.clip(np.where(is_logarithmic, powers, linear), self.low, self.high)

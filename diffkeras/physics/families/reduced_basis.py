@@ -99,7 +99,6 @@ class ReducedBasis:
         *,
         modes: int | None = None,
         seed: int = 0,
-        method: str = "sobol",
         tolerance: float = SNAPSHOT_TOLERANCE,
         processes: int | None = None,
     ) -> "ReducedBasis":
@@ -111,7 +110,6 @@ class ReducedBasis:
             modes: the dimension of the basis; by default as many, at most 100, as make the errors
                 of snapshots that are left out smaller.
             seed: of the draws.
-            method: see `Family.draw`.
             tolerance: of the snapshots.
             processes: that share the snapshots.
 
@@ -123,7 +121,7 @@ class ReducedBasis:
         _check_family(family)
         tolerance = check_relative_tolerance(tolerance)
         _check_snapshots("snapshots", snapshots, modes)
-        points = family.draw(snapshots, seed, method)
+        points = family.draw(snapshots, seed)
         return cls.fit(family, Snapshots.of(family, points, tolerance, processes), modes)
 
     @classmethod

@@ -26,25 +26,18 @@ FEW = 0.5  # share of the lattice up to which nodes are picked out
 
 
 class SharedOperator:
-    """The operator A of one problem, for others with the same couplings.
-
-    Attributes:
-        equations: of that problem.
-        matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
-        largest_row_sum: the largest row sum of A on any node.
-        reach: of A, see `FiniteVolumes`.
-        unused_cycles: those that aren't needed any more, whose memory the next ones take; threads
-            get different ones.
-    """
+    """The operator A of one problem, for others with the same couplings."""
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
+        # sparse (n, n), with rows of 0 on the fixed nodes
         self.matrix = equations.volumes.matrix(np.dtype(np.float64))
         free = equations.free.ravel()
         for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
         self.largest_row_sum = float(equations.volumes.row_sums.max())
         self.reach = equations.volumes.reach
+        # their memory is for the next ones; threads get different ones
         self.unused_cycles: list[BlockCycle] = []
         self._uptake_nodes: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
@@ -66,15 +59,11 @@ class SharedOperator:
         return self.equations.cycle.plus(added, spare)
 
     def uptake_nodes(self, capacity: NDArray) -> NDArray[np.intp] | None:
-        """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
-
-        Near ones follow each other.
-        """
+        """The free nodes where a capacity, on the lattice, isn't 0; None if these are many."""
         known = self._uptake_nodes
         if known is None or np.count_nonzero(capacity) != np.count_nonzero(capacity.take(known[0])):
             every = np.flatnonzero(capacity)
-            taking = every[self.equations.free.ravel()[every]]
-            known = every, taking[np.argsort(_curve(taking, capacity.shape), kind="stable")]
+            known = every, every[self.equations.free.ravel()[every]]
             self._uptake_nodes = known
         return known[1] if known[0].size <= FEW * capacity.size else None
 
@@ -195,13 +184,3 @@ class SharedEquations(Equations):
         result = np.zeros(self.lattice)
         result.reshape(-1)[self.nodes] = self.uptake_on_nodes.slope(field.take(self.nodes))
         return result
-
-
-def _curve(nodes: NDArray[np.intp], lattice: tuple[int, ...]) -> NDArray[np.int64]:
-    """The places of nodes on Morton's curve, which joins nodes that are near in space."""
-    axes = np.unravel_index(nodes, lattice)
-    places = np.zeros(len(nodes), np.int64)
-    for bit in range(63 // len(axes)):
-        for number, axis in enumerate(axes):
-            places |= ((axis.astype(np.int64) >> bit) & 1) << (bit * len(axes) + number)
-    return places

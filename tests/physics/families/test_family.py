@@ -69,18 +69,17 @@ def test_quick_problems_are_those_that_are_checked(seed):
     assert same_solutions(*fields, tolerance=1e-8)
 
 
-@pytest.mark.parametrize("method", ["sobol", "latin_hypercube"])
-def test_draws_fill_the_ranges_evenly(method):
+def test_draws_fill_the_ranges_evenly():
     family = dk.Family(
         PROBLEM,
         {"decay": (1e-4, 1e-2), "uptake.constant": (0.1, 0.5), "production[cells]": (-1, 0)},
         regions={"cells": CELLS},
         linear="uptake.constant",
     )
-    points = family.draw(100, 5, method)
+    points = family.draw(100, 5)
     assert points.shape == (100, 3)
-    assert np.array_equal(points, family.draw(100, 5, method))
-    assert not np.array_equal(points, family.draw(100, 6, method))
+    assert np.array_equal(points, family.draw(100, 5))
+    assert not np.array_equal(points, family.draw(100, 6))
     assert family.contains(points).all()
     for column, middle in zip(points.T, (1e-3, 0.3, -0.5), strict=True):
         assert 45 <= (column < middle).sum() <= 55
@@ -300,10 +299,6 @@ def test_other_bad_arguments_are_refused():
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=["growth"])
     with pytest.raises(PhysicsError, match=r"linear must be names of parameters.*, not 3"):
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=3)
-    with pytest.raises(
-        PhysicsError, match="method 'random' is unknown; choose one of sobol, latin"
-    ):
-        family.draw(3, 0, "random")
     with pytest.raises(PhysicsError, match="count"):
         family.draw(0, 0)
     other = dk.solve(dk.Problem(np.eye(8), decay=0.1)).vjp(np.ones((8, 8)))
