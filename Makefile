@@ -76,7 +76,7 @@ docs: $(STAMP)  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
-	$(BIN)/python docs/make_pictures.py saved_models/quickstart
+	$(BIN)/python -m docs.pictures runs
 
 house: $(STAMP)  ## count files and lines by room, and the files that three calls enter
 	$(BIN)/python -m benchmarks.house --paths 2>/dev/null

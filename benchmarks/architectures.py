@@ -2,8 +2,10 @@
 
     python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
     python -m benchmarks.architectures --problem production
+    python -m benchmarks.architectures --problem curves      # fixed values, fewer examples
 
-The problems are from `quickstart` and `quickstart_production`. Missing datasets are generated.
+The problems are from `quickstart` and `quickstart_production`. Missing datasets are generated. The
+curves are errors against the number of training examples, with equally many passes over them.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
 longer than the encoder-decoder, the first row. Runs of the same machine and packages that
@@ -28,7 +30,7 @@ from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
 from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.runs import trained
-from benchmarks.shared.tables import describe_times, version, write_table
+from benchmarks.shared.tables import describe_machine, describe_times, joined, version, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data import generate
 from diffkeras.evaluation.errors import image_errors
@@ -37,12 +39,14 @@ from diffkeras.physics import solve
 from diffkeras.system.tensorflow_setup import limit_threads
 
 Problem = Literal["fixed", "production"]
+CURVES = (250, 500, 1000, 2500, 5000)  # training examples
+ERROR = "lattice MAE"
 COLUMNS = [
     "architecture",
     "weights",
     "epochs",
     "training",
-    "lattice MAE",
+    ERROR,
     "source MAE",
     "largest error",
     "images above 0.05",
@@ -50,7 +54,6 @@ COLUMNS = [
 ]
 LIMIT = 0.05  # error that no test image should exceed
 BATCH, ROUNDS = 100, 5
-RUNS = Path("saved_models/architectures")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ VARIANTS: dict[str, Variant] = {
     "no network, 4 corrections": _rounds(4),
     "no network, 5 corrections": _rounds(5),
 }
+ON_CURVES = (
+    ENCODER_DECODER,
+    "FNO, fixed values",
+    "U-Net, fixed values",
+    "no network, 4 corrections",
+    "no network, 5 corrections",
+)
 
 
 def errors(found: NDArray, test: ImageBatch) -> list[str]:
@@ -116,20 +126,42 @@ def exact_fields(config: Config, images: NDArray) -> NDArray:
     return np.array([solved(image) for image in images])
 
 
+def write_curves(base: Config, test: ImageBatch, data_dir: Path, runs: Path, output: Path) -> None:
+    """The errors of some architectures after training on parts of the examples."""
+    rows, versions = [], []
+    for name in ON_CURVES:
+        found = []
+        for size in CURVES:
+            config = VARIANTS[name].config(base)
+            config = config.with_overrides({"data.train_fraction": size / CURVES[-1]})
+            found.append(trained(name, config, data_dir, runs))
+        fields = [
+            one.surrogate.fields(test.images, batch_size=BATCH, divided=True) for one in found
+        ]
+        rows.append([name, *(errors(each, test)[0] for each in fields)])
+        versions.append(joined(one.versions for one in found))
+    columns = [COLUMNS[0], *(f"{size:,} examples" for size in CURVES)]
+    caption = f"{ERROR} of {len(test)} test images. {describe_machine(threads=1)}"
+    write_table(rows, columns, output.with_name("learning_curves"), caption, versions)
+
+
 @command(
     __doc__,
     "architectures",
-    "the table, without _PROBLEM_64.csv",
+    "the table, without _PROBLEM_64.csv; of curves its folder",
     published=("problem",),
 )
-@click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
+@click.option("--problem", type=click.Choice(["fixed", "production", "curves"]), default="fixed")
 @click.option("--data-dir", type=PATH, default=Path("data"))
-@click.option("--runs", type=PATH, default=RUNS)
-def main(problem: Problem, data_dir: Path, runs: Path, output: Path) -> None:
+@click.option("--runs", type=PATH, default=Path("saved_models/architectures"))
+def main(problem: Problem | Literal["curves"], data_dir: Path, runs: Path, output: Path) -> None:
     limit_threads(1)
-    base = problem_config(problem)
+    base = problem_config("fixed" if problem == "curves" else problem)
     generate(base, data_dir)
     test = drawn_images(base)
+    if problem == "curves":
+        write_curves(base, test, data_dir, runs, output)
+        return
     starts, calls, versions = [], list[Callable[[], NDArray]](), list[str]()
     for name, variant in VARIANTS.items():
         if problem in variant.problems:

@@ -37,7 +37,7 @@ from benchmarks.shared.tables import describe_machine, describe_times, write_tab
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
 from diffkeras.reporting.style import new_figure
-from docs.phone_figures import write_pictures
+from docs.pictures.phone import write_pictures
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)

@@ -65,12 +65,7 @@ def row(interval: NDArray, error: NDArray, **names: Any) -> dict[str, Any]:
 def rows_of(
     network: str, split: BenchmarkSplit, ensemble: NDArray, validation: NDArray, truth: NDArray
 ) -> list[dict[str, Any]]:
-    """All intervals of a network on a split.
-
-    Args:
-        ensemble: (seeds, images, rows, columns), predictions of the split.
-        validation: the same of the validation split, whose exact fields are `truth`.
-    """
+    """All intervals of a network on a split, from fields (seeds, images, rows, columns)."""
     names = {"network": network, "split": split.name.partition("/")[2]}
     exact = split.fields[..., 0]
     single, mean = np.abs(ensemble[0] - exact), np.abs(ensemble.mean(axis=0) - exact)

@@ -169,10 +169,7 @@ def ship(run_dir: Path, output: Path) -> str:
 
 
 def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -> dict[str, float]:
-    """Errors and bounds of freshly drawn images of one lattice and source count.
-
-    Bounds are also from the graph of a SavedModel, where it has any.
-    """
+    """Errors and bounds of new images, also by the graph of a SavedModel where it has any."""
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
     recipe = config.recipe(count)
     assert isinstance(recipe, ExampleRecipe)

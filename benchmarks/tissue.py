@@ -1,4 +1,4 @@
-"""Measure saturating uptake: Newton's method with PyAMG, warm starts, numbers of cells, substrates.
+"""Measure saturating uptake: Newton's method with PyAMG, warm starts, substrates.
 
     python -m benchmarks.tissue                       # 256², and substrates on 512²
     python -m benchmarks.tissue --only substrates
@@ -9,7 +9,7 @@ PyAMG sets a Ruge-Stüben hierarchy up in each step, and solves it by conjugate 
 soon as its error is at most 1e-6, which it could not know. `solve` proves 1e-6, or 1e-3 where the
 row says so. Substrates differ in D, γ, maximum uptake and K, and have the cells and vessels in
 common. All times are CPU times, medians of rounds in one process and in one thread, in which every
-method has its turn, and then every number of cells.
+method has its turn.
 """
 
 import warnings
@@ -34,7 +34,6 @@ STARTS = (1e-3, 3e-6)  # relative errors
 MEDIUM = Medium(decay=1e-4, boundary="reflecting")
 CONSTANT = 0.2  # K, relative to the value of the vessels
 CELLS, VESSELS = 400, 20
-GROWTH = (10, 100, 1000, 10_000)
 SUBSTRATES = 10
 COLUMNS = ["cells", "share of nodes", "method", "steps", "iterations", "error", "ms", "ratio"]
 
@@ -138,28 +137,6 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     return rows
 
 
-def rows_of_growth(side: int, rounds: int) -> list[list[str]]:
-    """Cells of five nodes, from few to many."""
-    image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
-    calls, shares = [], []
-    for count in GROWTH:
-        places = random_places(side, count, np.random.default_rng(1))
-        maximum = uptake_of_cells(side, places, 1.0)
-        shares.append((maximum > 0).mean())
-        uptake = MichaelisMenten(maximum, CONSTANT)
-        calls.append(partial(solve, image, uptake=uptake, medium=MEDIUM, tolerance=TOLERANCE))
-    rows = []
-    took = cpu_medians(calls, rounds)
-    for count, share, call, second in zip(GROWTH, shares, calls, took, strict=True):
-        found = call()
-        stats = found.stats
-        name = "solve, cells of 5 nodes"
-        told = [str(stats.newton_steps), str(stats.iterations), f"{found.error_bound:.1e} proven"]
-        rows.append([f"{count:,}", f"{share:.1%}", name, *told, f"{1e3 * second:.0f}", ""])
-        click.echo("  ".join(rows[-1]))
-    return rows
-
-
 def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     """Ten substrates one by one, each from zeros or from the field of the one before."""
     rng = np.random.default_rng(0)
@@ -206,7 +183,7 @@ def main(side: int, rounds: int, only: str | None, output: Path) -> None:
     times = f"the median of {rounds} rounds in turns"
     if only != "substrates":
         with threadpool_limits(1):
-            rows = rows_of_methods(side, rounds) + rows_of_growth(side, rounds)
+            rows = rows_of_methods(side, rounds)
         caption = (
             f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value, "
             f"ratios to the first row. {describe_times(times)}"

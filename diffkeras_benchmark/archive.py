@@ -29,25 +29,10 @@ LARGEST_BOUND = 1e-6
 def write_archive(
     split: PublicSplit, path: Path, on_images: Callable[[int], None] = lambda number: None
 ) -> float:
-    """Draw a split, solve it, verify its fields, and write it.
+    """Draw, solve and verify a split, and write it; the largest of the bounds.
 
-    With NN for each source count, the file holds `source_images_NN` and `fields_NN`, (images, rows,
-    columns) float32, and `bounds_NN`, (images,), at least the largest error of each field. Where
-    fields are divided by their maximum, `maxima_NN` holds it. In tissue, `diffusivity_NN` and so on
-    hold its maps. `name` and `sha256` say what it is, and `configuration` holds the YAML for
-    `--config`.
-
-    Args:
-        split: which.
-        path: the file.
-        on_images: called with numbers of images that are done.
-
-    Returns:
-        The largest of the bounds.
-
-    Raises:
-        DataError: the inputs don't match the hash, or a field isn't verified.
-        OutputError: the file can't be written.
+    `diffkeras-benchmark data --help` names the arrays. A DataError says which field
+    is not verified, or that the inputs don't match the hash.
     """
     split.check()
     config, worst = split.config(), 0.0
@@ -175,12 +160,7 @@ class BenchmarkSplit:
 
 
 def read_archive(path: Path) -> BenchmarkSplit:
-    """A public split from its file.
-
-    Raises:
-        DataError: a missing or damaged file, or one whose inputs have another hash than the
-            published one.
-    """
+    """A public split from its file; a DataError if that is missing, damaged or another one."""
     arrays = read_arrays(path, "public splits")
     try:
         return _from_arrays(arrays)
@@ -234,23 +214,13 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
 
 
 def mixed(counts: int, each: int) -> NDArray[np.int64]:
-    """The order of a split's images in memory: places in the file, which is sorted by source count.
-
-    Args:
-        counts: number of source counts.
-        each: number of images of each.
-    """
+    """The order in memory: places of images in the file, `each` of every source count in turn."""
     turns = np.random.default_rng(SEED).random((each, counts)).argsort(axis=1)
     return (turns * each + np.arange(each)[:, None]).ravel()
 
 
 def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
-    """(images, rows, columns), the predictions in a file that `write_predictions` wrote.
-
-    Raises:
-        DataError: a missing or damaged file; predictions of another split, shape or type, with
-            values that aren't finite, or of which some are swapped.
-    """
+    """(images, rows, columns), what `write_predictions` wrote; a DataError for anything else."""
     numbers = dict(
         zip(*map(np.ndarray.tolist, np.unique(split.counts, return_counts=True)), strict=True)
     )

@@ -36,12 +36,7 @@ def has_tensorflow() -> bool:
 
 
 def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
-    """All methods of a problem.
-
-    Args:
-        config: of the test images.
-        processes: among which `solve` shares out a batch; by default one.
-    """
+    """All methods of a problem; `solve` shares out a batch among processes."""
     varying = bool(config.data.maps)
     solvers = {EXACT: solved(DOUBLE, processes, proven=varying)}
     if varying:
@@ -72,11 +67,7 @@ def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
 
 
 def _warm(tolerance: float) -> Compute:
-    """`solve` as in a simulation, from a field that is near.
-
-    The near field of an image is solved when the image is first seen, which is before any time is
-    measured.
-    """
+    """`solve` from a field that is near, and solved when an image is first seen, untimed."""
     near: dict[bytes, NDArray] = {}
 
     def start(problem: Problem) -> NDArray:

@@ -78,13 +78,6 @@ def _output_option(help: str, **attributes: Any) -> Any:
     default=9,
     help="How often each time is measured.",
 )
-@_number(
-    "--latency",
-    type=click.IntRange(0, 1_000_000),
-    default=0,
-    help="Single calls of each method whose first, p50 and p99 times and memory are reported, at "
-    "least some hundreds for p99; 0 for none.",
-)
 @click.option(
     "--processes",
     metavar="N",
@@ -113,7 +106,7 @@ def compare(output: Path, **options: Any) -> None:
     from diffkeras_benchmark.comparison import compare as run_comparison
     from diffkeras_benchmark.scores import Effort
 
-    effort = Effort(*(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency")))
+    effort = Effort(*(options.pop(key) for key in ("batch_sizes", "images", "rounds")))
     if not options["problems"]:
         del options["problems"]
     found = run_comparison(output, effort=effort, **options, show_progress=True)

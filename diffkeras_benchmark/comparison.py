@@ -127,24 +127,16 @@ def compare(
 
 def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
     """The board of an interrupted call of the same conditions, with the problems it measured."""
-    if not (path / SCOREBOARD_FILE).is_file():
+    if not (file := path / SCOREBOARD_FILE).is_file():
         return None
     try:
-        board = json.loads((path / SCOREBOARD_FILE).read_text(encoding="utf-8"))
-    except ValueError:
-        board = None
-    problems = board.get("problems") if isinstance(board, dict) else None
-    if not isinstance(problems, list) or not all(
-        isinstance(each, dict) and {"problem", "side"} <= each.keys() for each in problems
-    ):
-        raise RunError(
-            f"{path / SCOREBOARD_FILE} is damaged, or written by another program; choose another "
-            "directory, or delete it"
-        )
+        board: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{file} is damaged: {error}; delete it") from None
     same = all(board.get(key) == value for key, value in conditions.items())
-    if not same or len(problems) == len(conditions["wanted"]):
+    if not same or len(board["problems"]) == len(conditions["wanted"]):
         return None
-    logger.info(f"continuing {path}, which has {len(problems)} problem(s)")
+    logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
     return board
 
 

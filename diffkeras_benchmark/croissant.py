@@ -47,15 +47,7 @@ def card_of(path: Path) -> Path:
 
 
 def write_card(split: PublicSplit, path: Path) -> Path:
-    """Write the card of a file beside it, and return its path.
-
-    Args:
-        split: that the file holds.
-        path: the file.
-
-    Raises:
-        OutputError: the card can't be written.
-    """
+    """Write the card of a split's file beside it, and return its path."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     content = card(split, path.name, path.stat().st_size, sha256)
@@ -65,14 +57,7 @@ def write_card(split: PublicSplit, path: Path) -> Path:
 
 
 def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any]:
-    """The card of a split's file, as JSON-LD.
-
-    Args:
-        split: that the file holds.
-        file: its name.
-        size: its bytes.
-        sha256: the hash of its bytes, which differ between machines, unlike its inputs.
-    """
+    """The card as JSON-LD; `sha256` is of the file's bytes, which differ between machines."""
     config, (counts, each) = split.config(), split.numbers
     rows, columns = config.physics.lattice
     maps = dict.fromkeys(config.view.maps, "a map of the medium")

@@ -116,12 +116,7 @@ def make_leaderboard(
 
 
 def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
-    """The row of a submission: means over the images of a split and the seeds.
-
-    Args:
-        submission: the model.
-        split: the images. Each takes a proof, which takes about as long as a solution.
-    """
+    """The row of a submission: means over the images of a split, each with a proof, and seeds."""
     benchmark, _, name = split.name.partition("/")
     exact, images = split.fields[..., 0], split.inputs[..., 0]
     means = []
@@ -142,16 +137,7 @@ def scores_of(
     split_of: Callable[[str, str], BenchmarkSplit],
     on_split: Callable[[int], object] = lambda number: None,
 ) -> list[pd.DataFrame]:
-    """The row of each submission, benchmark and split.
-
-    Args:
-        submissions: the models.
-        split_of: (benchmark, split) → its images.
-        on_split: called with 1 for each split of a submission that is done.
-
-    Raises:
-        DataError: predictions that can't be used.
-    """
+    """The row of each submission, benchmark and split; `on_split` counts them."""
     rows = []
     for benchmark, split in dict.fromkeys(pair for each in submissions for pair in each.splits):
         images = split_of(benchmark, split)
@@ -163,11 +149,7 @@ def scores_of(
 
 
 def rows_in(path: Path) -> pd.DataFrame:
-    """The rows of a `leaderboard.csv`.
-
-    Raises:
-        DataError: a missing file, or another one.
-    """
+    """The rows of a `leaderboard.csv`; a DataError for a missing or another file."""
     try:
         rows = pd.read_csv(path)
         known = set(rows["benchmark"]) <= set(BENCHMARKS) and set(rows["split"]) <= set(ORDER)
@@ -188,11 +170,7 @@ def published_rows() -> pd.DataFrame:
 
 
 def merged(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a leaderboard with the published ones of the same splits, each row once.
-
-    Raises:
-        ConfigurationError: rows of one split and model that differ.
-    """
+    """Rows with the published ones of the same splits, each once; an error if two differ."""
     same = pd.MultiIndex.from_frame(published[KEYS]).isin(pd.MultiIndex.from_frame(rows[KEYS]))
     rows = pd.concat([rows, published[same]], ignore_index=True)
     rows = rows[~rows.map(_rounded).duplicated()]
@@ -221,12 +199,7 @@ def _places(column: pd.Series) -> pd.Series:
 
 
 def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
-    """The tables of the splits, best model first, and tables of the models and their times.
-
-    Args:
-        rows: as of `make_leaderboard`, sorted.
-        submissions: the models that were scored, which are printed bold beside others.
-    """
+    """Tables of the splits, best model first, of the models and of their times."""
     manifests = [submission.manifest for submission in submissions]
     own = {manifest.model for manifest in manifests}
     own = own if own < set(rows["model"]) else set()

@@ -29,13 +29,7 @@ def different_physics(surrogate: "Surrogate", tested: Config) -> list[str]:
 
 
 def learned_methods(surrogate: "Surrogate", name: str, config: Config) -> list[Method]:
-    """The methods of one surrogate in `diffkeras-benchmark compare`.
-
-    Args:
-        surrogate: any.
-        name: in tables.
-        config: of the test images.
-    """
+    """The methods of one surrogate on test images of a configuration."""
     network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model

@@ -45,18 +45,9 @@ class BenchmarkProblem:
     per_area: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def config(self, side: int, images: int = IMAGES, training_images: int = 1) -> Config:
-        """The configuration of its images.
+        """The configuration of 1 to 5 discs per 64×64 nodes, of so many images in all.
 
-        There are 1 to 5 discs on 64×64 nodes, and as many on as large a part of other lattices.
-
-        Args:
-            side: rows and columns of the lattice.
-            images: about the number of test images, all source counts together.
-            training_images: the same of the training split; with more than 1, there are as many
-                validation images as test images.
-
-        Raises:
-            ConfigurationError: a lattice that is out of range.
+        With more than one training image, there are as many validation images as test images.
         """
         most = most_discs(side)
         each, of_training = max(images // most, 1), max(training_images // most, 1)
@@ -79,12 +70,7 @@ class BenchmarkProblem:
         return Config().with_overrides(values)
 
     def shifted(self, side: int, shift: str) -> Config:
-        """The configuration of the images of a shifted split.
-
-        Args:
-            side: rows and columns of the lattice of the benchmark.
-            shift: a name of `SHIFTS`.
-        """
+        """The configuration of the images of a shifted split, a name of `SHIFTS`."""
         if shift == "larger_lattice":
             return self.config(2 * side, SHIFTED_IMAGES)
         config, most = self.config(side, SHIFTED_IMAGES), most_discs(side)
@@ -166,11 +152,7 @@ PROBLEMS = {
 
 
 def get_problem(name: str) -> BenchmarkProblem:
-    """A problem by its name.
-
-    Raises:
-        ConfigurationError: there is none of this name.
-    """
+    """A problem by its name; a ConfigurationError if there is none."""
     if name not in PROBLEMS:
         raise ConfigurationError(
             f"there is no problem {name!r:.60}; choose among {', '.join(PROBLEMS)}"

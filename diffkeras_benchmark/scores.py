@@ -16,7 +16,6 @@ from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods import EXACT, Method
 from diffkeras_benchmark.classical import classical_methods
-from diffkeras_benchmark.latency import measure_latency
 from diffkeras_benchmark.learned import different_physics, learned_methods
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.splits import BENCHMARKS, public_split
@@ -36,13 +35,11 @@ class Effort:
         batch_sizes: images that are computed at once.
         images: about how many images errors are measured on.
         rounds: how often each time is measured.
-        latency: single calls whose percentiles are measured; 0 for none.
     """
 
     batch_sizes: tuple[int, ...] = (1, 64)
     images: int = 100
     rounds: int = 9
-    latency: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,8 +106,6 @@ class ProblemScores:
     def steps(self) -> int:
         """Steps of `measure` that a progress bar counts."""
         calls = len(self.effort.batch_sizes) * (self.effort.rounds + 1)
-        if self.effort.latency:
-            calls += self.effort.latency + 1
         return len(self.methods) * (self.images + calls)
 
     def measure(self, on_steps: Callable[[int], object]) -> dict[str, Any]:
@@ -119,8 +114,7 @@ class ProblemScores:
         `on_steps` is called with numbers of steps that are done.
         """
         sizes, rounds = self.effort.batch_sizes, self.effort.rounds
-        images, methods, calls = self._draw(), self.methods, self.effort.latency
-        latency = measure_latency(methods, images, calls, on_steps) if calls else {}
+        images, methods = self._draw(), self.methods
         errors = {method.name: measure_errors(method, images, on_steps) for method in methods}
         times = {
             str(size): measure_times(methods, images, size, rounds, on_steps) for size in sizes
@@ -132,7 +126,6 @@ class ProblemScores:
                 "together": method.takes_batches,
                 "error": errors[method.name],
                 "times": {size: of_size[method.name] for size, of_size in times.items()},
-                **({"latency": latency[method.name]} if latency else {}),
             }
             for method in methods
         ]
@@ -193,12 +186,7 @@ def measure_errors(
 ) -> dict[str, Any]:
     """Errors and bounds of a method, relative to each field's largest value, as plain data.
 
-    "mean" is over all nodes of all images, "largest" over them too; "relative_l2" is the mean over
-    the images; "bound" has the median and the largest of the proven bounds, and "broken" the number
-    of images in which one lies below the error.
-
-    Raises:
-        RunError: values that are not finite.
+    "broken" is the number of images whose error exceeds its bound.
     """
     tables = []
     for start in range(0, len(images), CHUNK):

@@ -61,11 +61,7 @@ class PublicSplit:
         return _hashes()[self.name]
 
     def config(self) -> Config:
-        """The configuration of its images.
-
-        That of a shifted split has them as its test split. That of another split has train,
-        validation and test of the benchmark as its own, for `train`, `generate` and `evaluate`.
-        """
+        """The configuration of its images; of a shifted split, they are its test split."""
         problem = PROBLEMS[self.problem]
         if self.split in SHIFTS:
             return problem.shifted(self.side, self.split)
@@ -103,11 +99,7 @@ class PublicSplit:
         return digest.hexdigest()
 
     def check(self) -> None:
-        """Draw all inputs and check their hash, which takes seconds.
-
-        Raises:
-            DataError: the inputs are others, so this machine can't make the split.
-        """
+        """Raise a DataError if this machine draws inputs of another hash, in seconds."""
         if (found := self.drawn_hash()) != self.sha256:
             raise DataError(
                 f"the images of {self.name} that were drawn here have the hash {found}, not "
@@ -133,11 +125,7 @@ BENCHMARKS = {f"{problem}_{side}": (problem, side) for problem in PROBLEMS for s
 
 
 def public_split(benchmark: str, split: str = "test") -> PublicSplit:
-    """A split by the names of the benchmark and of the split.
-
-    Raises:
-        ConfigurationError: there is none of this name.
-    """
+    """A split by the names of benchmark and split; a ConfigurationError if there is none."""
     if not (isinstance(benchmark, str) and benchmark in BENCHMARKS):
         raise ConfigurationError(
             f"there is no benchmark {benchmark!r:.60}; choose among {', '.join(BENCHMARKS)}"

@@ -13,83 +13,82 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.system.section import Form, KeyProblem, Limits, Section
 from diffkeras.system.yaml_io import read_yaml
 from diffkeras_benchmark.problems import SHIFTS, SPLITS
 from diffkeras_benchmark.splits import BENCHMARKS
 
-MANIFEST = "manifest.yaml"
+MANIFEST, LONGEST = "manifest.yaml", 200  # letters of a text
 
 
-def _in_one_line(text: str) -> str:
-    line = " ".join(text.split())
-    if not line or not line.isprintable():
-        raise ValueError("must be text without control characters")
+def _in_one_line(text: Any) -> str:
+    line = " ".join(text.split()) if isinstance(text, str) else ""
+    if not 1 <= len(line) <= LONGEST or not line.isprintable():
+        raise ValueError(f"must be text of 1 to {LONGEST} letters without control characters")
     return line
 
 
-def _web_address(url: str) -> str:
-    if re.fullmatch(r"https?://[^\s()<>|\[\]]+", url) is None:
-        raise ValueError(
-            "must be an address that begins with https:// or http://, without brackets"
-        )
-    return url
+def _web_address(url: Any) -> str:
+    if re.fullmatch(r"https?://[^\s()<>|\[\]]+", line := _in_one_line(url)) is None:
+        raise ValueError("must be an address that begins with https://, without brackets")
+    return line
 
 
-def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("must be different seeds")
-    return seeds
+Text = Annotated[str, Form(_in_one_line)]
+Count = Annotated[int, Limits(least=0)]
+Milliseconds = Annotated[float, Limits(above=0)]
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_one_line)]
-Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+@dataclass(frozen=True)
+class Manifest(Section):
+    """What a submission says of itself.
 
-
-class Manifest(BaseModel):
-    """What a submission says of itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes:
+        model: name of the model, as the table shows it.
+        authors: who trained it.
+        parameters: number of trained parameters.
+        training_seconds: wall-clock time of the training of one seed on one benchmark.
+        hardware: what it was trained on.
+        training_images: images of the split `train` that were used; 0 for a method without
+            training.
+        seeds: of the trainings; the files of predictions are named by them.
+        tuning: how hyperparameters were chosen, and how many trainings that took.
+        milliseconds_per_field: time of one prediction, alone.
+        solve_milliseconds_per_field: time of `diffkeras.solve` for one such problem on the same
+            hardware.
+        milliseconds_in_batches: time of a prediction within a batch.
+        solve_milliseconds_in_batches: time of `diffkeras.solve` within a batch.
+        url: where the code is; the table links to it.
+    """
 
     model: Text
-    """Name of the model, as the table shows it."""
     authors: Text
-    """Who trained it."""
-    parameters: Annotated[int, Field(ge=0)]
-    """Number of trained parameters."""
-    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Wall-clock time of the training of one seed on one benchmark."""
+    parameters: Count
+    training_seconds: Annotated[float, Limits(least=0)]
     hardware: Text
-    """What it was trained on."""
-    training_images: Annotated[int, Field(ge=0)]
-    """Images of the split `train` that were used; 0 for a method that isn't trained."""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_different)]
-    """Seeds of the trainings, which the files of predictions are named by."""
+    training_images: Count
+    seeds: tuple[Count, ...]
     tuning: Text
-    """How hyperparameters were chosen, and how many trainings that took."""
     milliseconds_per_field: Milliseconds | None = None
-    """Time of one prediction, alone."""
     solve_milliseconds_per_field: Milliseconds | None = None
-    """Time of `diffkeras.solve` for one such problem on the same hardware."""
     milliseconds_in_batches: Milliseconds | None = None
-    """Time of a prediction within a batch."""
     solve_milliseconds_in_batches: Milliseconds | None = None
-    """Time of `diffkeras.solve` for a problem within a batch, on the same hardware."""
-    url: Annotated[Text, AfterValidator(_web_address)] | None = None
-    """Where the code is; the table links to it."""
+    url: Annotated[str, Form(_web_address)] | None = None
+
+    def check(self) -> None:
+        """Raise a KeyProblem if there are no seeds, or two equal ones."""
+        if not self.seeds or len({*self.seeds}) < len(self.seeds):
+            raise KeyProblem("must be one or more different seeds", "seeds")
 
     def times(self, *, batches: bool) -> tuple[float | None, float | None, float]:
         """Milliseconds of a prediction and of `solve`, and the fields from which a model pays.
 
-        From so many fields on, training, the solutions that it was trained on and the predictions
-        take less time than `solve`; inf for never, NaN if a time is unknown. The trainings of other
-        seeds and of the tuning don't count.
+        Inf for never, NaN if a time is unknown. Other seeds and the tuning don't count.
         """
         model, solve = self.milliseconds_per_field, self.solve_milliseconds_per_field
         if batches:
@@ -116,21 +115,12 @@ class Submission:
 
     @classmethod
     def read(cls, path: Path) -> "Submission":
-        """A submission from its directory.
-
-        Raises:
-            ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
-            DataError: no predictions, predictions of an unknown split, or a seed missing.
-        """
+        """A submission from its directory; an error names what is missing, unknown or wrong."""
         raw = read_yaml(path / MANIFEST)
-        if not isinstance(raw, dict):
-            raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")
         try:
-            manifest = Manifest.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key, reason = first["loc"][0], first["msg"].removeprefix("Value error, ")
-            raise ConfigurationError(f"{path / MANIFEST}: {key}: {reason}") from None
+            manifest = Manifest.read(raw)
+        except ValueError as error:
+            raise ConfigurationError(f"{path / MANIFEST}: {error}") from None
         splits = tuple(dict.fromkeys(cls._splits(path, manifest)))
         if not splits:
             raise DataError(

@@ -10,12 +10,6 @@ from diffkeras.reporting.text import duration, markdown_table
 from diffkeras_benchmark.verdicts import milliseconds, points_of, tied
 
 Scores = Mapping[str, Any]  # as of `ProblemScores.measure`
-LATENCY_IN_WORDS = (
-    "*First call* includes what a method does once, such as compiling a graph. *p50* and *p99*: "
-    "half of the later calls, and 99 % of them, take at most so long. *Memory*: by how much the "
-    "process grows during the calls; libraries have been loaded before, and a surrogate's methods "
-    "share its network."
-)
 
 
 def scoreboard_markdown(board: Mapping[str, Any]) -> str:
@@ -34,8 +28,6 @@ def title(problem: Scores) -> str:
 def problem_page(problem: Scores) -> list[str]:
     """The paragraphs and tables of a problem."""
     parts = [images_in_words(problem), methods_table(problem)]
-    if any("latency" in row for row in problem["methods"]):
-        parts += [latency_table(problem), LATENCY_IN_WORDS]
     if problem["surrogates"]:
         parts += [verdicts_table(problem), costs_in_words(problem)]
     return parts
@@ -100,16 +92,6 @@ def methods_table(problem: Scores) -> str:
         name = f"*{row['name']}*" if row["surrogate"] else row["name"]
         rows.append([name, _error(error["mean"]), _error(error["largest"]), bound, *times])
     return markdown_table(head, rows)
-
-
-def latency_table(problem: Scores) -> str:
-    """A row for each method, by rising median."""
-    head = ["one image at a time", "first call, ms", "p50, ms", "p99, ms", "memory, MB"]
-    rows = [(row["name"], row["latency"]) for row in problem["methods"] if "latency" in row]
-    rows.sort(key=lambda row: row[1]["p50"])
-    numbers = ("first", "p50", "p99", "memory")
-    cells = [[name, *(f"{latency[key]:.3g}" for key in numbers)] for name, latency in rows]
-    return markdown_table(head, cells)
 
 
 def verdicts_table(problem: Scores) -> str:

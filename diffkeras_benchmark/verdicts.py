@@ -34,19 +34,10 @@ def tied(one: Row, other: Row, size: str) -> bool:
 
 
 def verdict(row: Row, rows: Sequence[Row], size: str, cost: float | None) -> dict[str, Any]:
-    """A learned method against the classical ones.
+    """A learned method against the classical ones, in batches of a size.
 
-    Args:
-        row: the learned method.
-        rows: all methods.
-        size: of the batches.
-        cost: seconds of data and training; None if they are unknown.
-
-    Returns:
-        "equal_error": name and milliseconds of the fastest classical method whose mean error is at
-        most the learned one's; "equal_time": name and mean error of the most exact one that
-        takes at most its time, or None if there is none; "break_even": the number of images from
-        which on data and training pay; None for never, or where the cost is unknown.
+    "equal_error" is the fastest with at most its error; "equal_time" the most exact in at most its
+    time, or None; "break_even" the images after which `cost` (seconds) is paid for, or None.
     """
     own_time, own_error = milliseconds(row, size), row["error"]["mean"]
     classical = [other for other in rows if other["surrogate"] is None]

@@ -12,7 +12,7 @@ sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
 import docs.quiet_tensorflow  # noqa: E402, F401
 
 from diffkeras import __version__  # noqa: E402
-from docs import site_pictures  # noqa: E402
+from docs.pictures import site  # noqa: E402
 from paper.__main__ import write_all  # noqa: E402
 
 project = "diffkeras"
@@ -30,7 +30,7 @@ extensions = [
     "api_pages",
     "markdown_docstrings",
     "mathml",
-    "phone_figures",
+    "phone_pictures",
     "playground",
     "tables_from_code",
 ]
@@ -69,7 +69,7 @@ sphinx_gallery_conf = {
         f"gallery/{folder}" for folder in ("tissue", "checks", "fits", "training")
     ],
     "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": "phone_figures.scraper",  # one panel a row on a phone
+    "image_scrapers": "phone_pictures.scraper",  # one panel a row on a phone
     "capture_repr": (),  # only what a page prints
     "download_all_examples": False,
     "show_signature": False,
@@ -91,8 +91,8 @@ html_show_sourcelink = False
 
 
 def setup(app: Any) -> None:
-    """Make the pictures of the pages, and that of links: the last frame of README's animation."""
-    site_pictures.make()
+    """Make the pictures of the pages, and one for links: the last frame of README's animation."""
+    site.make()
     write_all()
 
     def write(app: Any, error: Exception | None) -> None:

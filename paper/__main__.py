@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from diffkeras import DiffkerasError
-from docs.phone_figures import write_pictures
+from docs.pictures.phone import write_pictures
 from paper.costs import write_costs
 from paper.drawing import STYLE
 from paper.figures import BENCHMARKS, FIGURES, RESULTS, draw

@@ -24,7 +24,7 @@ import diffkeras as dk
 from diffkeras.physics import Example, ExampleRecipe, production_of
 from diffkeras.reporting.text import markdown_table
 from diffkeras.view.target import region_mask
-from docs.phone_figures import write_pictures
+from docs.pictures.phone import write_pictures
 from paper.drawing import STYLE, panels
 
 RESULTS = Path(__file__).parent / "results" / "two_readings"

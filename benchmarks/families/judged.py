@@ -66,16 +66,7 @@ def row_of(
     results: list[Any],
     exact: list[NDArray[np.floating]],
 ) -> list[str]:
-    """The row of a family and an accuracy.
-
-    Args:
-        name: of the family.
-        accuracy: the tolerance, or what the prediction is without a proof.
-        times: of each classical method, of the basis, and of the basis in a batch: means [ms].
-        training: seconds of snapshots and training.
-        results: of the basis.
-        exact: fields of the same points.
-    """
+    """The row of a family and an accuracy, from mean times [ms] and seconds of training."""
     solved, errors = 0, []
     for result, field in zip(results, exact, strict=True):
         is_proven = isinstance(result, Solution)
@@ -120,10 +111,10 @@ def write_verdicts(output: Path, caption: str) -> None:
         share = float(row["basis [ms]"]) / best
         verdict = "no"
         if row["pays from"] != "never":
-            verdict = f"{'yes' if share <= PAYS else 'hardly'}, from {row['pays from']} fields on"
+            verdict = f"{'yes' if share <= PAYS else 'hardly'}, after {row['pays from']} fields"
         of_problem = [measured[name] for name in names]
         in_batch = f"{best / float(row['of 64 [ms]']):.1f}×"
         rows.append([problem, *(each["speed-up"] for each in of_problem), in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
-    columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, of 64", "pays"]
+    columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, 64 at once", "pays"]
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption, versions)

@@ -37,12 +37,7 @@ class FreeSystem:
 
 
 def hierarchy_of(matrix: sp.csr_array, kind: str = "Ruge-Stüben") -> Any:
-    """PyAMG's hierarchy of grids of a matrix.
-
-    The hierarchy of Ruge-Stüben is set up as in `solve` and `diffkeras-benchmark compare`, which
-    takes as long as PyAMG's default on large lattices and less on small ones; the other one is
-    PyAMG's default.
-    """
+    """PyAMG's hierarchy of grids: Ruge-Stüben's as `solve` sets it up, or PyAMG's default."""
     import pyamg
 
     if kind == "Ruge-Stüben":
@@ -53,12 +48,5 @@ def hierarchy_of(matrix: sp.csr_array, kind: str = "Ruge-Stüben") -> Any:
 def solve_by(
     hierarchy: Any, right: NDArray, tolerance: float, residuals: list[float] | None = None
 ) -> NDArray[np.float64]:
-    """The solution (f,) by conjugate gradients, to a relative residual.
-
-    Args:
-        hierarchy: of `hierarchy_of`.
-        right: b, (f,).
-        tolerance: of the residual, relative to b.
-        residuals: takes the residual before the first and after each iteration.
-    """
+    """The solution (f,) by conjugate gradients, to a relative residual; `residuals` notes all."""
     return hierarchy.solve(right, tol=tolerance, accel="cg", residuals=residuals)

@@ -6,13 +6,7 @@ from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 
 
 def drawn_images(config: Config, number: int | None = None, split: Split = "test") -> ImageBatch:
-    """The first images of each source count with their fields, in the order of the counts.
-
-    Args:
-        config: their configuration.
-        number: of each count; all of the split by default.
-        split: to which they belong.
-    """
+    """The first images of each source count (all by default), with their fields."""
     numbers = range(config.data.examples(split) if number is None else number)
     drawn = [draw_images(config, count, numbers, split) for count in config.data.sources]
     return joined(drawn).solve(divide_by_maximum=config.data.divide_by_maximum)

@@ -33,10 +33,9 @@ def cpu_turns(
     *,
     untimed: bool = True,
 ) -> list[list[float]]:
-    """The CPU seconds of each call, in rounds in which every call has its turn.
+    """The CPU seconds of each call, in 1 to `rounds` rounds in which every call has its turn.
 
-    There are 1 to `rounds` of them, until the first call took some seconds altogether. Before them,
-    each is called once `untimed`, as the first call also imports, traces and allocates.
+    They end once the first call took some seconds. Before them, each is called once `untimed`.
     """
     for call in calls if untimed else ():
         call()

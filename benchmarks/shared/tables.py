@@ -29,14 +29,7 @@ def describe_machine(
     threads: int | None = None,
     gpus: Sequence[str] | None = None,
 ) -> str:
-    """Processor, threads or cores, GPUs and versions, in one line.
-
-    Args:
-        packages: packages whose versions are listed, if they are installed; by default the
-            `PACKAGES` that this process has loaded.
-        threads: that the libraries used; by default the line has the available cores instead.
-        gpus: names of the GPUs that were used.
-    """
+    """Processor, threads or cores, GPUs and versions (of loaded `PACKAGES`) in one line."""
     if packages is None:
         packages = [name for name in PACKAGES if name.replace("-", "_") in sys.modules]
     versions = [f"Python {platform.python_version()}"]
@@ -91,8 +84,8 @@ def write_table(
 ) -> None:
     """Write a table, OUTPUT.csv, and print it as `table_text` shows it.
 
-    `versions` of diffkeras made the rows, one each, by default the present one; those of older rows
-    are empty, as nobody noted them.
+    `versions` of diffkeras made the rows, one each, by default the present one; the versions of old
+    rows are empty, as nobody noted them.
     """
     versions = versions or [version()] * len(rows)
     of_rows = [with_versions(caption, [one]) for one in versions]
@@ -102,29 +95,23 @@ def write_table(
 
 
 def table_text(file: Path) -> str:
-    """A table that `write_table` has written in Markdown, below its caption.
-
-    Columns of figures are to the right, but for the first column.
-    """
+    """A table that `write_table` has written in Markdown, above its caption."""
     with file.open(encoding="utf-8", newline="") as lines:
         head, *rows = csv.reader(lines)
     columns, captions = head[:-1], [without_versions(row.pop()) for row in rows]
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
     texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
     caption = with_versions(captions[0][0], [made_with for _, made_with in captions])
-    return f"{caption}.\n\n{markdown_table(columns, rows, texts)}\n"
+    return f"{markdown_table(columns, rows, texts)}\n\n{caption}.\n"
 
 
 def write_rows(
     rows: list[list[str]], columns: list[str], output: Path, caption: str, order: Sequence[str]
 ) -> None:
-    """Write rows into a table that may be there already, and keep its others.
+    """Write rows into a table that may be there, and keep its others, named by their first cells.
 
-    Rows are named by their first column. Those that are not in `order` come last. Rows with another
-    caption, so from another machine, are dropped; rows of other versions of diffkeras stay.
-
-    Raises:
-        RunError: the file there is another table, or none.
+    Rows that are not in `order` come last. Rows with another caption, so from another machine, are
+    dropped. A RunError says that the file there is another table, or none.
     """
     table: dict[str, tuple[list[str], str]] = {}
     if (file := output.with_suffix(".csv")).exists():

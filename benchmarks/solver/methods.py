@@ -166,17 +166,10 @@ METHODS: dict[str, Method] = {
 
 
 def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, float]:
-    """Measure one method on one problem, in its own process.
+    """Measure one method on one problem, in its own process, and write its field.
 
-    Args:
-        method: a key of `METHODS`.
-        side, count: the problem.
-        keep: path of a .npy file to write the field to.
-
-    Returns:
-        Seconds of the first call and of the fastest, the peak memory of the process in the first
-        call in MB, and the seconds of a transform pair, called in turn. With production also those
-        of the bare inverse.
+    Seconds of the first call and the fastest, peak memory [MB], and seconds of a transform pair,
+    called in turn; with production also of the bare inverse.
     """
     image = source_image(side, count)
     others = {} if method == FLOOR else {"pair": transform_pair(image)}

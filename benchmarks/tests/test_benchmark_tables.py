@@ -208,8 +208,8 @@ def test_rows_of_other_versions_stay_and_name_theirs(tmp_path, monkeypatch):
     captions = [row[CAPTION] for row in read_csv(tmp_path / "table.csv")]
     made = "here. Made with diffkeras 0.3 (commit"
     assert captions == ["here", f"{made} a)", f"{made} b)"]
-    first = table_text(tmp_path / "table.csv").splitlines()[0]
-    assert first == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
+    last = table_text(tmp_path / "table.csv").splitlines()[-1]
+    assert last == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
 
 
 def test_new_rows_join_those_of_the_same_machine(tmp_path):

@@ -105,26 +105,23 @@ def board(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("times", "changes", "message"),
+    ("times", "changes"),
     [
-        ({"seconds": 2.0}, {}, "another --seconds; give --seconds 1 or another --folder"),
-        ({"trial_seconds": 2.0}, {}, "another --trial-seconds; give --trial-seconds 1 or another"),
-        ({}, {"widths": (4,)}, "another configuration or learning rate of U-Net on fixed_values"),
-        ({}, {"learning_rates": (0.1,)}, "another configuration or learning rate of U-Net on"),
+        ({"seconds": 2.0}, {}),
+        ({"trial_seconds": 2.0}, {}),
+        ({}, {"widths": (4,)}),
+        ({}, {"learning_rates": (0.1,)}),
     ],
 )
-def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, changes, message):
+def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, changes):
     from diffkeras_benchmark.rows.networks import Network
 
     network = Network("U-Net", {"architecture": "u_net", "depth": 1}, (2,), (0.01,))
     made = board().surrogate(network, 0)
     again = board().surrogate(network, 0)
     assert all(map(np.array_equal, made.model.get_weights(), again.model.get_weights()))
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(RunError, match="other times or settings of U-Net; give another --folder"):
         board(**times).surrogate(replace(network, **changes), 0)
-    (board().folder / "made_with.json").unlink()
-    with pytest.raises(RunError, match="another --folder"):
-        board().surrogate(network, 0)
 
 
 def test_a_manifest_keeps_its_authors_and_hardware_when_times_are_measured(board):

@@ -25,7 +25,7 @@ SOURCES = {
     "γ": "decay and uptake γ",
     "x": "sources x",
 }  # titles of panels, by the symbol of the values
-UNITS = {"s": "{}/time", "v": "{}/time", "D": "length²/time", "γ": "1/time"}  # others: the field's
+OF_FIELD = ("u", "x")  # symbols of values in the unit of the field
 LETTERS = 14  # of the notes, that fit on an inch
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
@@ -139,9 +139,7 @@ def field_figure(
         for axis, part in zip(column, parts, strict=True):
             picture = _draw_slice(axis, values[part.nodes], part, name, step, unit)
             picture.set_clim(limits)
-        label = symbol
-        if field_unit:
-            label += f" [{UNITS.get(symbol, '{}').format(field_unit)}]"
+        label = f"{symbol} [{field_unit}]" if field_unit and symbol in OF_FIELD else symbol
         figure.colorbar(picture, ax=list(column), fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)

@@ -33,7 +33,7 @@ BATCH_AXES = 3  # batch, rows, columns
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Surrogate:
-    """A trained surrogate.
+    """A trained network with its physics, which predicts fields and proves their bounds.
 
     Attributes:
         model: the Keras model, on the network's scale.

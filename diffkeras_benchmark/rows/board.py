@@ -18,7 +18,6 @@ from diffkeras_benchmark.archive import BenchmarkSplit
 from diffkeras_benchmark.data import load
 from diffkeras_benchmark.rows.networks import NETWORKS, Network, inputs_of, networks_of, train
 
-MADE_WITH = "made_with.json"  # times and settings of what is in the folder
 VALIDATED = 100  # images on which trials are compared
 
 
@@ -61,27 +60,16 @@ class Board:
             RunError: what is there of it was made with other times, widths, rates or settings.
         """
         configs = [network.config(self.benchmark, width).to_yaml() for width in network.widths]
-        tried = "\n".join([*configs, *map(str, network.learning_rates)])
-        settings = f"configuration or learning rate of {network.name} on {self.benchmark}"
-        times = {"--seconds": self.seconds, "--trial-seconds": self.trial_seconds}
-        wanted = {**times, settings: hashlib.sha256(tried.encode()).hexdigest()}
-        file = self.folder / MADE_WITH
-        known = json.loads(file.read_text()) if file.exists() else {}
-        unknown = self.trials_file(network).exists()  # of an earlier version, which noted nothing
-        if others := [
-            name
-            for name in wanted
-            if (name in known or unknown) and known.get(name) != wanted[name]
-        ]:
-            former = [
-                f"{name} {known[name]:g}" for name in others if name in times and name in known
-            ]
-            raise RunError(
-                f"{self.folder} was made with another {' and '.join(others)}; give "
-                f"{' '.join([*former, 'or'] * bool(former))} another --folder"
-            )
+        made = [self.seconds, self.trial_seconds, network.learning_rates, configs]
+        found = hashlib.sha256(repr(made).encode()).hexdigest()
+        file = self.trials_file(network).with_suffix(".sha256")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(known | wanted))
+        if file.exists() and file.read_text() != found:
+            raise RunError(
+                f"{self.folder} was made with other times or settings of {network.name}; give "
+                "another --folder"
+            )
+        file.write_text(found)
 
     # tuning
 
@@ -101,7 +89,6 @@ class Board:
             error = self.validation_error(model, config)
             rows.append([network.name, width, rate, model.count_params(), error])
             print(f"{network.name}, width {width}, learning rate {rate:g}: {error:.3f}", flush=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame(rows, columns=columns).to_csv(file, index=False)
         best = min(rows, key=lambda row: row[-1])
         return int(best[1]), float(best[2])

@@ -73,10 +73,7 @@ PAGES_OF_PYTHON = [page for page in PAGES if any(snippets(page, "python"))]
 
 @pytest.mark.parametrize("page", PAGES_OF_PYTHON, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_runs_by_itself(page, folders, monkeypatch):
-    """Without the names of other blocks, in a folder of its own.
-
-    `test_snippets.py` runs each in a process of its own, too.
-    """
+    """Without the names of other blocks, in a folder of its own."""
     if page.stem == "export":
         for package in ("tf2onnx", "onnxruntime"):
             pytest.importorskip(package)
@@ -213,12 +210,9 @@ def test_contributing_lists_the_packages_in_the_order_of_their_layers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in DOCS.glob("make_*.py")))
-def test_no_script_prints_messages_of_tensorflow_at_its_start(name):
-    code = f"import runpy; runpy.run_path('docs/{name}.py')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+def test_the_pictures_program_starts_without_messages_of_tensorflow():
+    words = [sys.executable, "-m", "docs.pictures", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr == ""
 
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from diffkeras.reporting.style import new_figure
-from docs import phone_figures
-from docs.phone_figures import WIDTH, stack, write_pictures
+from docs.pictures import phone
+from docs.pictures.phone import WIDTH, stack, write_pictures
 
 GALLERY = Path(__file__).parents[1] / "gallery"
 QUICK = {"find_sources", "place_vessels"}
@@ -48,7 +48,7 @@ def test_a_page_shows_what_it_claims(name, tmp_path):
 
 def test_pictures_for_phones_join_those_that_have_one(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
-    import phone_figures as extension
+    import phone_pictures as extension
 
     for name in ("two.png", "two_phone.png", "one.png"):
         (tmp_path / name).touch()
@@ -92,5 +92,5 @@ def test_both_pictures_are_written_in_the_style_of_the_figure(tmp_path):
     wide, narrow = (Image.open(path).size for path in paths)
     assert wide == (400, 150)
     assert narrow[1] > narrow[0]
-    assert abs(narrow[0] - WIDTH * phone_figures.RESOLUTION) < 0.1 * narrow[0]
+    assert abs(narrow[0] - WIDTH * phone.RESOLUTION) < 0.1 * narrow[0]
     assert dict(mpl.rcParams) == before

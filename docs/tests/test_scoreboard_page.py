@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from docs import scoreboard
+from docs.pictures import scoreboard
 
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:

@@ -1,7 +1,6 @@
-"""Each snippet of the documentation alone, in a fresh process and an empty folder, with limits.
+"""Each command of the documentation alone, in an empty folder, with limits.
 
-A reader pastes one block, not a page from its beginning. `test_docs.py` runs the Python of all
-pages in one process; this runs every block that can be run, and the commands, too.
+`test_docs.py` runs the Python of all pages.
 """
 
 import shutil
@@ -66,22 +65,6 @@ def folder(tmp_path, request):
         return folder
 
     return make
-
-
-@pytest.mark.parametrize("snippet", runnable("python"), ids=str)
-def test_python(snippet, folder, tmp_path):
-    if snippet.page.stem == "export":
-        for package in ("tf2onnx", "onnxruntime"):
-            pytest.importorskip(package)
-    chain = [snippet]
-    while chain[0].continues:
-        earlier = list(snippets(snippet.page, "python"))
-        chain.insert(0, earlier[chain[0].number - 1])
-    script = tmp_path / "pasted.py"
-    script.write_text("\n".join(part.code for part in chain), encoding="utf-8")
-    printed = run_limited([sys.executable, "-W", "ignore", str(script)], folder(snippet))
-    for part in chain:
-        assert (part.printed or "") in printed
 
 
 @pytest.mark.parametrize("snippet", runnable("sh"), ids=str)

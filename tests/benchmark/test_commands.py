@@ -82,13 +82,12 @@ def test_nothing_to_compare_is_refused(nothing, tmp_path):
         compare(tmp_path / "board", **nothing)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"problems": 3}', '{"problems": [{}]}'])
-def test_a_scoreboard_of_another_program_is_refused(content, tmp_path):
+def test_a_damaged_scoreboard_is_refused(tmp_path):
     claim(tmp_path, "scoreboard.json", "scoreboard.md")
-    (tmp_path / "scoreboard.json").write_text(content)
+    (tmp_path / "scoreboard.json").write_text("{")
     with pytest.raises(RunError, match=r"scoreboard\.json is .*damaged"):
         compare(tmp_path, problems=["production"], sides=[16])
-    assert (tmp_path / "scoreboard.json").read_text() == content
+    assert (tmp_path / "scoreboard.json").read_text() == "{"
 
 
 def test_what_cannot_be_compared_is_refused(denied, run_dir, tmp_path):

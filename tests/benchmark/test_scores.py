@@ -36,7 +36,7 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
 def measured(request):
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
-    entries, effort = [half_surrogate(config)], Effort(SIZES[request.param], 2, 1, 3)
+    entries, effort = [half_surrogate(config)], Effort(SIZES[request.param], 2, 1)
     with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(tensorflow_methods, "ROUNDS", ROUNDS)
         patch.setattr(tensorflow_methods, "CYCLES", CYCLES)
@@ -86,10 +86,6 @@ def test_times_verdicts_and_tables_cover_every_method(measured):
     for row in measured["methods"]:
         for size in map(str, SIZES[measured["problem"]]):
             assert row["times"][size]["median"] > 0
-        latency = row["latency"]
-        assert 0 < latency["p50"] <= latency["p99"]
-        assert latency["first"] > 0
-        assert latency["memory"] >= 0
     board = {
         "problems": [measured],
         "machine": "a machine",
@@ -103,7 +99,6 @@ def test_times_verdicts_and_tables_cover_every_method(measured):
     for row in measured["methods"]:
         name = f"*{row['name']}*" if row["surrogate"] else row["name"]
         assert f"| {name} |" in text
-        assert f"| {row['name']} | {row['latency']['first']:.3g} |" in text
     for found in measured["surrogates"]:
         assert found["examples"] == 50
         assert found["data_seconds"] > 0

@@ -2,9 +2,9 @@
 Krogh's cylinder
 ================
 
-A capillary supplies the cylinder of tissue around it, which takes up oxygen at a constant rate, and
-nothing crosses the outer wall. August Krogh (1919) published its formula, which is still the first
-check of any program for oxygen.
+A capillary supplies the cylinder of tissue around it. The tissue takes up oxygen at a constant
+rate. No oxygen crosses the outer wall. The field has a formula (August Krogh, 1919), which is the
+first check of a program for oxygen.
 """
 
 import matplotlib.pyplot as plt

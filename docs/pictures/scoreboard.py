@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
+from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import read_json
 from diffkeras_benchmark.classical import WARM
 from diffkeras_benchmark.learned import TOLERANCES
 from diffkeras_benchmark.tables import conditions
 from diffkeras_benchmark.verdicts import milliseconds, tied
-from docs.phone_figures import WIDTH
+from docs.pictures.phone import WIDTH
 
-BOARD = Path(__file__).parents[1] / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
+BOARD = Path(__file__).parents[2] / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
 HEAD = (
     "problem",
     "nodes",
@@ -31,6 +32,7 @@ HEAD = (
     "time ratio",
     "pays",
 )
+TEXTS = ("surrogate", "classical method", "pays")
 PROVEN_HEAD = ("problem", "nodes", "images at once", "proven", "cold", "warm")
 SLACK = 1 + 1e-6  # tolerances are relative to the computed field
 
@@ -53,14 +55,8 @@ def tables(board: Mapping[str, Any]) -> dict[str, str]:
     """What the page shows, in Markdown, by name."""
     verdicts = [row for problem in board["problems"] for row in verdict_rows(problem)]
     proven = [row for problem in board["problems"] for row in proven_rows(problem)]
-    text = f"{conditions(board)}\n\n{table(HEAD, verdicts)}"
-    return {"verdicts": text, "proven": table(PROVEN_HEAD, proven)}
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    text = f"{markdown_table(HEAD, verdicts, TEXTS)}\n\n{conditions(board)}"
+    return {"verdicts": text, "proven": markdown_table(PROVEN_HEAD, proven)}
 
 
 def chart(problems: Sequence[Mapping[str, Any]], width: float) -> Figure:
@@ -117,8 +113,8 @@ def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def proven_ratios(problem: Mapping[str, Any], size: str, tolerance: float) -> list[float]:
-    """Time of the fastest surrogate that proves a tolerance for all images, as a multiple of that
-    of the fastest classical method from zeros, and from the last field where that was measured."""
+    """Time of the fastest surrogate that proves a tolerance for all images, as a multiple of the
+    time of the fastest classical method: cold, and warm where that was measured."""
     proven = [
         row
         for row in problem["methods"]

@@ -42,14 +42,10 @@ def write_pictures(
     *,
     narrow: Figure | None = None,
 ) -> tuple[Path, Path]:
-    """Write a figure of a style as it is, at `path`, and for phones; the two paths.
+    """Write a figure as it is, and for phones; the two paths.
 
-    Args:
-        figure: it is changed into the one for phones, unless `narrow` is given.
-        path: of a file of a kind that `to_image` writes.
-        dpi: dots per inch, of `path`.
-        style: of the figure.
-        narrow: the same in `WIDTH`, of figures whose labels have places that depend on it.
+    `stack` changes it into the one for phones, unless `narrow` is given: the same in `WIDTH`, of
+    figures whose labels have places that depend on it.
     """
     write_bytes(path, to_image(figure, path.suffix[1:], dpi, style))
     return path, write_phone_picture(narrow or figure, path, style)

@@ -1,18 +1,6 @@
-"""Draw the documentation's pictures of trained runs, and write its tables of the quickstart.
-
-    make quickstart
-    make pictures
-
-The run is saved_models/quickstart, or the argument of this script; the one next to it, with
-corrections, is quickstart_corrected. The script writes docs/images/*.png, with those for phones
-beside them (*_phone.png), and tables in docs/results, also that of quickstart_production if that
-run is there.
-"""
-
-import docs.quiet_tensorflow  # noqa: F401
+"""Pictures of trained runs, and the tables of the quickstart's runs in docs/results."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +16,18 @@ from diffkeras.evaluation.methods import SET, of_surrogate
 from diffkeras.reporting import figures
 from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import Run
-from docs.phone_figures import write_pictures
-from docs.site_pictures import readme_figure
+from docs.pictures.phone import write_pictures
+from docs.pictures.site import DOCS, readme_figure
 
-DOCS = Path(__file__).parent
 COLUMNS = {**ERRORS, "relative_l2": "relative L2", "milliseconds": "ms per image"}
 
 
-def main(run_dir: Path) -> None:
-    """Write all pictures and the table."""
+def draw(run_dir: Path) -> None:
+    """Write all pictures and tables of the quickstart's run, and of the runs beside it."""
     draw_report(run_dir)
     write_source_images()
     readme_figure().savefig(DOCS / "images" / "tissue.png")
     draw_predictions(run_dir)
-    (DOCS / "results").mkdir(exist_ok=True)
     for ending in ("", "_corrected", "_production"):
         name, run = f"quickstart{ending}", run_dir.with_name(f"{run_dir.name}{ending}")
         if (run / "evaluation").is_dir():
@@ -55,10 +41,10 @@ def draw_report(run_dir: Path) -> None:
     run = Run.open(run_dir)
     errors = pd.read_csv(run_dir / "evaluation" / "examples.csv")
     errors = errors[~errors["method"].str.endswith(SET)]
-    save("error_per_count", error_per_count_figure(errors), dpi=120)
+    save("error_per_count", error_per_count_figure(errors))
     methods = of_surrogate(dk.load_surrogate(run_dir), run).methods[:1]
     cases = draw_cases(errors, methods, TestImages(run.config(), run.data_dir()))
-    save("worst_cases", cases["worst_cases"], dpi=120)
+    save("worst_cases", cases["worst_cases"])
 
 
 def draw_predictions(run_dir: Path) -> None:
@@ -67,18 +53,17 @@ def draw_predictions(run_dir: Path) -> None:
         "encoder-decoder": dk.load_surrogate(run_dir),
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
     }
-    config = networks["4 corrections"].config
-    example = config.recipe(5).example("test", 0)
+    example = networks["4 corrections"].config.recipe(5).example("test", 0)
     cases = [
         (title, example.source_image, example.field, network.predict(example.source_image).field)
         for title, network in networks.items()
     ]
-    save("surrogate", figures.case_figure(cases), dpi=120)
+    save("surrogate", figures.case_figure(cases))
 
 
-def save(name: str, figure: Figure, dpi: int = 100) -> None:
-    """Write a figure and that for phones, without transparency, which makes them smaller."""
-    for path in write_pictures(figure, DOCS / "images" / f"{name}.png", dpi):
+def save(name: str, figure: Figure) -> None:
+    """Write a figure, also for phones, without transparency, which makes the files smaller."""
+    for path in write_pictures(figure, DOCS / "images" / f"{name}.png"):
         Image.open(path).convert("RGB").save(path, optimize=True)
 
 
@@ -108,27 +93,21 @@ def results(run_dir: Path) -> str:
         f"{versions['tensorflow']}, Keras {versions['keras']}, "
         f"diffkeras {versions['diffkeras']}.",
     ]
-    errors = [
-        [method, *(_number(found["all"][name]) for name in COLUMNS)]
-        for method, found in metrics["methods"].items()
-    ]
-    counts = [key for key in metrics["methods"]["surrogate"] if key != "all"]
-    per_count = [
-        [method, *(_number(found[count]["mae"]) for count in counts)]
-        for method, found in metrics["methods"].items()
-    ]
+    methods = metrics["methods"]
+    counts = [key for key in methods["surrogate"] if key != "all"]
     tables = {
-        "Errors over all test images:": (COLUMNS.values(), errors),
-        "Lattice MAE per source count:": ([f"n = {count}" for count in counts], per_count),
+        "Errors over all test images:": [("all", *each) for each in COLUMNS.items()],
+        "Lattice MAE per source count:": [(count, "mae", f"n = {count}") for count in counts],
     }
-    for title, (columns, rows) in tables.items():
-        lines += ["", title, "", markdown_table(["method", *columns], rows, ["method"])]
+    for title, cells in tables.items():
+        head = ["method", *(heading for *_, heading in cells)]
+        numbers = [
+            [method, *(_number(found[part][key]) for part, key, _ in cells)]
+            for method, found in methods.items()
+        ]
+        lines += ["", title, "", markdown_table(head, numbers, ["method"])]
     return "\n".join(lines) + "\n"
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "saved_models/quickstart"))

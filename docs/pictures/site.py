@@ -18,19 +18,19 @@ from PIL import Image
 import diffkeras as dk
 from benchmarks.arbiter.__main__ import draw as arbiter_figure
 from benchmarks.arbiter.__main__ import steady_fields
-from benchmarks.learning_curves import ERROR, SIZES
-from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
+from benchmarks.architectures import CURVES, ERROR
 from benchmarks.solver_scaling import exponent, varies
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import figures
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import NO_VALUE, new_figure
-from docs import scoreboard
-from docs.phone_figures import WIDTH, write_phone_picture, write_pictures
+from diffkeras.reporting.figures import log_ticks, new_axis
+from diffkeras.reporting.style import NO_VALUE, new_figure, series_style
+from docs.pictures import scoreboard
+from docs.pictures.phone import WIDTH, write_phone_picture, write_pictures
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1]
 MADE = DOCS / "made"
 RESULTS = DOCS.parent / "benchmarks" / "results"
+FRAMEWORKS = ("train_in_jax", "train_in_pytorch")  # pages that the build does not run
 # of docs/data.md
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
 
@@ -46,13 +46,13 @@ def make(folder: Path = MADE) -> None:
         "reading_profiles": reading_profiles(),
         "reading_fields": reading_fields(),
         "bounds": bounds_figure(),
+        "solver_scaling": scaling_figure(),
+        "learning_curves": learning_curves_figure(),
     }.items():
         write_pictures(figure, folder / f"{name}.png", 100)
     write_phone_picture(readme_figure(), folder / "tissue.png")
     write_pictures(arbiter_figure(steady_fields()), folder / "arbiter.png", 100, {})
-    write_pictures(scaling_figure(), folder / "solver_scaling.png", 200, PRINT_STYLE)
-    write_pictures(learning_curves_figure(), folder / "learning_curves.png", 200, PRINT_STYLE)
-    for name in ("train_in_jax", "train_in_pytorch"):  # one panel of four, as a thumbnail
+    for name in FRAMEWORKS:  # one panel of four, as a thumbnail
         with Image.open(DOCS / "images" / f"{name}.png") as picture:
             width, height = picture.size
             picture.crop((width // 4, 0, width // 2, height)).save(folder / f"{name}.png")
@@ -93,7 +93,7 @@ def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
 
 def oxygen_figure() -> Figure:
     """The field of the example with oxygen in docs/physics.md, on its finest lattice."""
-    page = (Path(__file__).parent / "physics.md").read_text(encoding="utf-8")
+    page = (DOCS / "physics.md").read_text(encoding="utf-8")
     example = next(
         block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "oxygen" in block
     )
@@ -113,11 +113,13 @@ def readme_figure() -> Figure:
     example = next(re.finditer(r"```python\n(.*?)```", readme, re.DOTALL))[1]
     names: dict[str, Any] = {}
     exec(example.partition("\nprint(")[0], names)
-    return names["tissue"].plot(unit="µm", field_unit="µM")
+    figure = names["tissue"].plot(unit="µm", field_unit="µM")
+    figure.set_size_inches(10.5, 3.7)  # legible where README is as narrow as on GitHub
+    return figure
 
 
 def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
-    """The field with fixed values, and that of production divided by its maximum."""
+    """The field with fixed values, and the field of production divided by its maximum."""
     production = dk.solve(production=production_of(image, medium), medium=medium).field
     return dk.solve(image, medium=medium).field, production / production.max()
 
@@ -193,7 +195,8 @@ def bounds_figure() -> Figure:
 def scaling_figure() -> Figure:
     """Time of a solve against discs and lattice, from the table of `benchmarks.solver_scaling`."""
     table = pd.read_csv(RESULTS / "solver_scaling.csv")
-    figure, [panels] = print_axes(1, 2, sharey=True)
+    figure = new_figure(10, 4)
+    panels = figure.subplots(1, 2, sharey=True)
     for index, (series, rows) in enumerate(table.groupby("series", sort=False)):
         points, seconds = [*zip(rows["side"], rows["discs"], strict=True)], [*rows["time [s]"]]
         panels[1 - varies(points)].loglog(
@@ -207,21 +210,19 @@ def scaling_figure() -> Figure:
     sides = sorted({*table["side"]})
     panels[1].set_xticks(sides, [str(side) for side in sides])
     panels[1].minorticks_off()
-    with print_style():
-        for panel in panels:
-            panel.legend()
+    for panel in panels:
+        panel.grid(alpha=0.3)
+        panel.legend()
     return figure
 
 
 def learning_curves_figure() -> Figure:
-    """Errors against numbers of examples, from the table of `benchmarks.learning_curves`."""
-    figure, axes = print_axes(width=5.0, height=3.2)
-    axis = axes[0, 0]
+    """Errors against numbers of examples, from the table of `benchmarks.architectures`."""
+    figure, axis = new_axis(7, 4.5)
     table = pd.read_csv(RESULTS / "learning_curves.csv")
     for index, (name, *errors) in enumerate(table.itertuples(index=False)):
-        axis.plot(SIZES, errors[: len(SIZES)], label=name, **series_style(index))
+        axis.plot(CURVES, errors[: len(CURVES)], label=name, **series_style(index))
     axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
     log_ticks(axis, "x")
-    with print_style():
-        figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=2)
     return figure

@@ -1,6 +1,6 @@
 """Each picture of several panels is there twice: as it is drawn, and for phones.
 
-`docs.phone_figures` draws both. Most are drawn while the pages are built. The other ones lie in the
+`docs.pictures.phone` draws both, most while the pages are built. The other ones lie in the
 repository, the picture for phones as NAME_phone.png or .svg beside NAME or in docs/made. The style
 sheet shows one of the two; browsers don't load the other.
 
@@ -14,8 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-from docs import phone_figures
-from docs.phone_figures import phone_path, write_phone_picture
+from docs.pictures import phone
+from docs.pictures.phone import phone_path, write_phone_picture
 
 GALLERY = "worked_examples"  # where the pages are written
 PHONE = "phone"  # class of the pictures
@@ -28,7 +28,7 @@ IMAGE = """
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Before Sphinx-Gallery decides which pages to run, forget those of older drawings."""
+    """Before Sphinx-Gallery decides which pages to run, forget the older drawings."""
     app.connect("config-inited", lambda app, config: forget_older(Path(app.srcdir, GALLERY)))
     app.add_transform(PhonePictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -39,7 +39,7 @@ def forget_older(gallery: Path) -> None:
 
     Sphinx-Gallery itself runs a page only if the page's own text has changed.
     """
-    changed = max(Path(file).stat().st_mtime for file in (__file__, phone_figures.__file__))
+    changed = max(Path(file).stat().st_mtime for file in (__file__, phone.__file__))
     for stamp in gallery.rglob("*.py.md5"):
         if stamp.stat().st_mtime < changed:
             stamp.unlink()
