@@ -29,10 +29,7 @@ Terms = tuple[NodeValues, NodeValues]  # of a decay and a production, or their d
 
 
 class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
-    """A side with given numbers: each one number along the side, or one for each of its nodes.
-
-    A kind of side is a dataclass of such numbers, and says what it adds to the equations.
-    """
+    """A dataclass of numbers along a side, one or one for each node, and what they add."""
 
     kind: ClassVar[BoundaryName]  # what the side does apart from the numbers
     name: ClassVar[str]  # of this kind, on the command line
@@ -57,9 +54,7 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     def terms(self, diffusivity: NodeValues, step: float) -> Terms:
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
 
-        Args:
-            diffusivity: D of these nodes, a number, or an array of the side's shape of any library.
-            step: h.
+        Their diffusivity is a number, or an array of the side's shape of any library.
         """
         raise NotImplementedError
 
@@ -234,11 +229,7 @@ GIVEN = {frozenset(kind.names_of_numbers()): kind for kind in KINDS.values()}
 
 
 def side_of(numbers: Mapping[str, Any]) -> GivenSide:
-    """The side of given numbers, by their names.
-
-    Raises:
-        PhysicsError: names of no kind of side, or numbers that it doesn't take.
-    """
+    """The side of given numbers, by their names."""
     if (kind := GIVEN.get(frozenset(numbers))) is None:
         raise PhysicsError(
             "a side has a value, a flux, or a coefficient and a value, not "
@@ -249,12 +240,7 @@ def side_of(numbers: Mapping[str, Any]) -> GivenSide:
 
 
 def plain_sides(sides: Any, unit: float = 1.0) -> Any:
-    """Sides as plain data: names and mappings of numbers, in lists for tuples.
-
-    Args:
-        sides: one, or tuples of sides.
-        unit: of fluxes, per concentration.
-    """
+    """One or tuples of sides as plain data, in lists for tuples, with fluxes in a unit."""
     if isinstance(sides, tuple):
         return [plain_sides(side, unit) for side in sides]
     if not isinstance(sides, GivenSide):

@@ -50,15 +50,12 @@ def maps_of(problem: Problem, names: str | Sequence[str]) -> dict[str, NDArray[n
 
 def _value(problem: Problem, part: str) -> Any:
     """A part, a number or an array, which a map can show."""
-    uptake = problem.uptake
-    if part in WITHOUT_UPTAKE:
-        if uptake is None:
-            return WITHOUT_UPTAKE[part]
-        if not isinstance(uptake, MichaelisMenten):
-            raise PhysicsError(
-                f"maps describe uptake by MichaelisMenten, not by {type(uptake).__name__}"
-            )
-    parts = parts_of(problem)
+    uptake, parts = problem.uptake, parts_of(problem)
+    if part in WITHOUT_UPTAKE and uptake is None:
+        return WITHOUT_UPTAKE[part]
+    if part in WITHOUT_UPTAKE and not isinstance(uptake, MichaelisMenten):
+        kind = type(uptake).__name__
+        raise PhysicsError(f"maps describe uptake by MichaelisMenten, not by {kind}")
     if part not in parts:
         raise PhysicsError(f"a map has one {part} for all axes, not {problem.medium.diffusivities}")
     return parts[part]
@@ -149,19 +146,14 @@ def from_labels(
     """
     image = real_array("the label image", labels)
     if image.ndim not in SHAPES:
-        raise PhysicsError(
-            f"a label image is {' or '.join(SHAPES.values())}, not of shape {image.shape}"
-        )
+        shapes = " or ".join(SHAPES.values())
+        raise PhysicsError(f"a label image is {shapes}, not of shape {image.shape}")
     present = np.unique(image)
     if (other := present[present != np.rint(present)]).size:  # NaN differs from itself
         raise PhysicsError(
             f"a label image must hold whole numbers; this one also holds {other[0]:.9g}"
         )
-    if not isinstance(properties, Mapping):
-        raise PhysicsError(
-            f"the properties of labels are {{label: {{name: number}}}}, not {properties!r:.60}"
-        )
-    given = {_whole(label): _checked(label, each) for label, each in properties.items()}
+    given = _checked(properties)
     if without := sorted({*present.astype(int).tolist()} - {0, *given}):
         raise PhysicsError(
             f"labels {_shown(without)} of the image have no properties; give each of them some, or "
@@ -192,8 +184,7 @@ def from_labels(
     }
     if "production" in names:
         maps["production"] = on_nodes("production")
-    saturating = [label for label, each in given.items() if "saturation" in each]
-    if saturating:
+    if saturating := [label for label, each in given.items() if "saturation" in each]:
         maps["uptake"] = on_nodes("uptake", labels=saturating)
         maps["saturation"] = on_nodes("saturation", given[saturating[0]]["saturation"])
     rate = on_nodes("uptake", labels=given.keys() - saturating)
@@ -207,25 +198,30 @@ def _shown(labels: Sequence[int]) -> str:
     return f"{', '.join(map(str, labels[:SHOWN]))}{' …' * (len(labels) > SHOWN)}"
 
 
-def _whole(label: Any) -> int:
-    if isinstance(label, bool) or not (isinstance(label, Real) and float(label).is_integer()):
+def _checked(properties: Any) -> dict[int, dict[str, float]]:
+    """The properties by name of each label."""
+    if not isinstance(properties, Mapping) or not all(
+        isinstance(label, Real) and float(label).is_integer() and isinstance(each, Mapping)
+        for label, each in properties.items()
+    ):
         raise PhysicsError(
-            f"a label is a whole number, as on the nodes of the image, not {label!r:.60}"
+            "the properties of labels are {label: {name: number}}, and labels whole numbers, not "
+            f"{properties!r:.60}"
         )
-    return int(float(label))
-
-
-def _checked(label: Any, properties: Any) -> dict[str, float]:
-    """The properties of a label."""
-    if not isinstance(properties, Mapping):
-        raise PhysicsError(f"label {label} has properties by name, not {properties!r:.60}")
-    names = [check_choice(f"property of label {label}:", name, PROPERTIES) for name in properties]
-    if "saturation" in names and "uptake" not in names:
-        raise PhysicsError(f"label {label} has a saturation and no uptake; give both or neither")
-    numbers = {name: check_number(f"{name} of label {label}", properties[name]) for name in names}
-    if not numbers.get("uptake", 0.0) >= 0:
-        raise PhysicsError(
-            f"must be ≥ 0, not {numbers['uptake']}; what cells release is a production",
-            f"uptake of label {label}",
-        )
-    return numbers
+    given = {}
+    for label, each in properties.items():
+        numbers = {
+            check_choice(f"property of label {label}:", name, PROPERTIES): check_number(
+                f"{name} of label {label}", number
+            )
+            for name, number in each.items()
+        }
+        if "saturation" in numbers and "uptake" not in numbers:
+            raise PhysicsError(f"label {label} has a saturation and no uptake; give both")
+        if not numbers.get("uptake", 0.0) >= 0:
+            raise PhysicsError(
+                f"must be ≥ 0, not {numbers['uptake']}; what cells release is a production",
+                f"uptake of label {label}",
+            )
+        given[int(float(label))] = numbers
+    return given

@@ -41,18 +41,10 @@ BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
 
 
 def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
-    """What is given for the boundary: one side for all, a tuple of what each axis has, or sides by
-    name.
+    """What is given for the boundary of a `Medium` of so many axes, None if they are 2 or 3.
 
-    An axis has one side for both, or a pair (low, high) if these differ. Sides that a mapping
-    doesn't name absorb. It stays a mapping where it may be one of two or of three axes.
-
-    Args:
-        spec: as for `Medium`.
-        dimensions: the number of axes; None if it is 2 or 3.
-
-    Raises:
-        PhysicsError: an unknown side, or an axis that is periodic at one side only.
+    One side for all, a tuple of what each axis has, or sides by name, if these may be of two or of
+    three axes. An axis has one side for both, or a pair (low, high) if these differ.
     """
     if isinstance(spec, Mapping):
         if dimensions or any(name in spec for name in SIDES[0]):
@@ -74,10 +66,7 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
 
 
 def sides_of_axes(boundary: Any, axes: int, more: str = "") -> tuple[AxisSides, ...]:
-    """What each axis has, of one side for all, a tuple of them, or sides by name.
-
-    `more` follows the names of sides in an error.
-    """
+    """What each axis has; `more` follows the names of sides in an error."""
     if isinstance(boundary, tuple):
         return boundary
     if not isinstance(boundary, Mapping):
@@ -89,11 +78,7 @@ def sides_of_axes(boundary: Any, axes: int, more: str = "") -> tuple[AxisSides, 
 
 
 def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[str, Side]:
-    """The sides of a medium by name, some of them changed.
-
-    Raises:
-        PhysicsError: a lattice with so many axes has no side of a name.
-    """
+    """The sides of a medium by name, some of them changed."""
     axes = SIDES[-len(sides) :]
     known = _check_names(changed, axes)
     each = (side for pair in map(both_sides, sides) for side in pair)

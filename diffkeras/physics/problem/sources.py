@@ -14,13 +14,6 @@ from diffkeras.physics.arguments import ExplainedKeywords, ShortRepr, check_side
 from diffkeras.physics.problem.medium import Medium
 
 LARGEST_PLACE = 2.0**30  # lattice steps
-PLURALS = {
-    "row": "rows",
-    "column": "columns",
-    "radius": "radii",
-    "value": "values",
-    "plane": "planes",
-}
 SINGLE = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 
 
@@ -83,49 +76,34 @@ class Sources(ShortRepr, ExplainedKeywords):
             PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, a value
                 or radius that is not finite, or a value of 0.
         """
-        parts = {"row": rows, "column": columns, "radius": radii, "value": values}
-        if planes is not None:
-            parts["plane"] = planes
-        arrays = {
-            name: np.atleast_1d(real_array(PLURALS[name], array)) for name, array in parts.items()
-        }
-        names = " and ".join(", ".join(PLURALS[name] for name in parts).rsplit(", ", 1))
-        if len({a.shape for a in arrays.values()}) != 1 or arrays["row"].ndim != 1:
-            raise PhysicsError(
-                f"{names} must be lists of one length, not of shapes "
-                + ", ".join(str(a.shape) for a in arrays.values())
-            )
-        if not all(np.isfinite(a).all() for a in arrays.values()):
-            raise PhysicsError(f"{names} of sources must be finite")
-        for name in ("row", "column", "plane"):
-            if name in arrays and not np.array_equal(arrays[name], np.rint(arrays[name])):
+        lists = {"rows": rows, "columns": columns, "radii": radii, "values": values}
+        lists |= {} if planes is None else {"planes": planes}
+        arrays = {name: np.atleast_1d(real_array(name, each)) for name, each in lists.items()}
+        if len({array.shape for array in arrays.values()}) != 1 or arrays["rows"].ndim != 1:
+            shapes = ", ".join(str(array.shape) for array in arrays.values())
+            raise PhysicsError(f"{', '.join(arrays)} must be lists of one length, not of {shapes}")
+        for name, array in arrays.items():
+            size = np.abs(array)
+            least, most = SINGLE if name == "values" else (0.0, LARGEST_PLACE)
+            lost = ~(size <= most) | ((size < least) & (size != 0))
+            if lost.any():
                 raise PhysicsError(
-                    f"centres of sources lie on nodes: {PLURALS[name]} must be integers"
+                    f"{name} of sources must be finite and of a size from {least:.0e} to "
+                    f"{most:.0e}, not {array[lost][0]:g}"
                 )
-        if (arrays["radius"] < 0).any():
-            smallest = arrays["radius"].min()
+            if name in ("rows", "columns", "planes") and (array != np.rint(array)).any():
+                raise PhysicsError(f"centres of sources lie on nodes: {name} must be integers")
+        if (arrays["radii"] < 0).any():
+            smallest = arrays["radii"].min()
             raise PhysicsError(f"radii of sources must not be negative, not {smallest}")
-        if (arrays["value"] == 0).any():  # which would even free nodes of discs before it
+        if (arrays["values"] == 0).any():  # which would even free nodes of discs before it
             raise PhysicsError(
                 "values of sources must not be 0: an image of discs can't tell such nodes from "
                 "free ones; name nodes that are held at 0 in a mask, fixed="
             )
-        for name, array in arrays.items():
-            size = np.abs(array)
-            least, largest = SINGLE if name == "value" else (0.0, LARGEST_PLACE)
-            lost = (size > largest) | ((size < least) & (size != 0))
-            if lost.any():
-                raise PhysicsError(
-                    f"a {name} of {array[lost][0]:g} is beyond what sources hold, sizes from "
-                    f"{least:.0e} to {largest:.0e}"
-                )
-        return cls(
-            arrays["row"].astype(np.int32),
-            arrays["column"].astype(np.int32),
-            arrays["radius"].astype(np.float32),
-            arrays["value"].astype(np.float32),
-            planes=None if planes is None else arrays["plane"].astype(np.int32),
-        )
+        types = {**cls.ARRAYS, "planes": np.int32}
+        parts: dict[str, Any] = {name: a.astype(types[name]) for name, a in arrays.items()}
+        return cls(**parts)
 
     @property
     def count(self) -> int:
@@ -153,19 +131,15 @@ class Sources(ShortRepr, ExplainedKeywords):
             dtype: of the image, a type of floating-point numbers.
 
         Raises:
-            PhysicsError: a lattice is missing, or can't be one, or the type doesn't hold a value.
+            PhysicsError: no lattice, or a type that doesn't hold a value.
         """
-        if np.dtype(dtype).kind != "f":
-            raise PhysicsError(
-                f"source values need a type of floating-point numbers, not {np.dtype(dtype)}"
-            )
         with np.errstate(over="ignore"):
             values = self.values.astype(dtype)
         lost = ~np.isfinite(values) | ((values == 0) & (self.values != 0))
-        if lost.any():
+        if np.dtype(dtype).kind != "f" or lost.any():
             raise PhysicsError(
-                f"{np.dtype(dtype)} doesn't hold a source value of {self.values[lost][0]:g}; "
-                "choose float32 or float64"
+                "a source image has a type of floating-point numbers that holds its values, such "
+                f"as float64, not {np.dtype(dtype)}"
             )
         image = np.zeros(self._lattice(lattice), dtype=dtype)
         for index, value in enumerate(values):

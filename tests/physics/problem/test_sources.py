@@ -2,13 +2,12 @@
 
 import dataclasses
 import math
-import re
 
 import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Sources, sample_sources
+from diffkeras.physics import Sources
 
 
 def test_a_node_belongs_to_a_disc_up_to_its_radius():
@@ -39,11 +38,10 @@ def test_discs_are_cut_off_at_the_edge_and_labelled():
         (([1, 2], [1], [1], [1]), "one length"),
         (([1.5], [1], [1], [1]), "integers"),
         (([1], [1], [-2], [1]), "not -2"),
-        (([1], [1], [1], [math.nan]), "finite"),
-        (([1e10], [1], [1], [1]), "a row of 1e\\+10 is beyond"),
-        (([1], [1], [1e39], [1]), "a radius of 1e\\+39 is beyond"),
-        (([1], [1], [1], [1e39]), "a value of 1e\\+39 is beyond"),
-        (([1], [1], [1], [-1e-50]), "a value of -1e-50 is beyond"),
+        (([1], [1], [1], [math.nan]), "finite .* not nan"),
+        (([1e10], [1], [1], [1]), "rows .* not 1e\\+10"),
+        (([1], [1], [1e39], [1]), "radii .* not 1e\\+39"),
+        (([1], [1], [1], [-1e-50]), "values .* not -1e-50"),
     ],
 )
 def test_impossible_source_lists_are_refused(lists, message):
@@ -59,18 +57,12 @@ def test_planes_are_checked_as_other_arrays_are():
         dataclasses.replace(sources, planes=[1])
 
 
-@pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex])
-def test_images_of_types_that_cut_values_are_refused(dtype):
-    with pytest.raises(PhysicsError, match="floating-point"):
-        sample_sources(1, 32, rng=0).image(dtype=dtype)
-
-
-@pytest.mark.parametrize("value", [1e6, -1e-9])
-def test_types_that_dont_hold_a_value_are_refused(value):
-    sources = Sources.from_lists([3, 5], [4, 4], [0, 1], [1.0, value])
-    message = re.escape(f"float16 doesn't hold a source value of {value:g}")
-    with pytest.raises(PhysicsError, match=message):
-        sources.image((9, 9), dtype=np.float16)
+@pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex, np.float16])
+def test_types_that_dont_hold_the_values_are_refused(dtype):
+    for value in (1e6, -1e-9):
+        sources = Sources.from_lists([3, 5], [4, 4], [0, 1], [1.0, value])
+        with pytest.raises(PhysicsError, match=f"floating-point .* not {np.dtype(dtype)}"):
+            sources.image((9, 9), dtype=dtype)
 
 
 @pytest.mark.parametrize("lattice", ["64", None, (64,), (64, 64, 1), -3, 1.5, (8, 0)])
