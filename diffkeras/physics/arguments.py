@@ -5,7 +5,7 @@ Each check returns what was meant, or raises a PhysicsError for anything else.
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Self, TypeVar
@@ -97,11 +97,7 @@ def check_rng(rng: Any) -> np.random.Generator:
 
 
 def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
-    """A relative tolerance.
-
-    Raises:
-        PhysicsError: no number, one that rounding doesn't allow, or one that the field 0 meets.
-    """
+    """A relative tolerance that rounding allows, and that the field 0 doesn't meet."""
     tolerance = check_number(name, value)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
@@ -136,9 +132,6 @@ def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
 
 
-MOST_WHOLE = 2**53  # float64 rounds larger whole numbers
-
-
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
     """Values as an array of float64 in C order, in which nodes are numbered."""
     return real_values(what, values).astype(np.float64, order="C", copy=False)
@@ -167,13 +160,6 @@ def real_values(what: str, values: Any) -> NDArray:
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"
         )
-    if array.dtype in (np.int64, np.uint64):
-        rounded = (array > MOST_WHOLE) | (array < -MOST_WHOLE)
-        if rounded.any():
-            raise PhysicsError(
-                f"{what} holds {array[rounded].flat[0]}; whole numbers must be at most 2^53 in "
-                "size, as float64 rounds larger ones"
-            )
     return array
 
 
@@ -205,8 +191,15 @@ def check_positive_values(name: str, value: Any) -> NodeValues:
     return check_node_values(name, value, SMALLEST, LARGEST, wanted)
 
 
-def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
-    """A number in [least, most], or an array of them on a lattice that can't be changed."""
+def check_node_values(
+    name: str,
+    value: Any,
+    least: float,
+    most: float,
+    wanted: str,
+    axes: Mapping[int, str] = SHAPES,
+) -> NodeValues:
+    """A number in [least, most], or an array of them of so many axes that can't be changed."""
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         number = check_number(name, value)
         if not least <= number <= most:
@@ -214,9 +207,9 @@ def check_node_values(name: str, value: Any, least: float, most: float, wanted: 
         return number
     values = np.array(real_array(name, value))
     values.setflags(write=False)
-    if values.ndim not in SHAPES or values.size == 0:
+    if values.ndim not in axes or values.size == 0:
         raise PhysicsError(
-            f"must be a number or an array {' or '.join(SHAPES.values())}, not one of shape "
+            f"must be a number or an array {' or '.join(axes.values())}, not one of shape "
             f"{values.shape}",
             name,
         )
@@ -298,14 +291,7 @@ OTHER_NAMES = {
 
 
 def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
-    """The error of an unexpected keyword argument, with what it may mean.
-
-    By its name in other programs, or its spelling.
-
-    Args:
-        name: of the argument.
-        own: the expected keywords; by default a problem's.
-    """
+    """The error of a keyword argument that is none of a function's own, by default a problem's."""
     plain = name.lower().replace("_", "")
     if plain in ("dimensions", "dim", "dims", "ndim"):
         return TypeError(f"leave out {name}: an array of three axes is a volume")

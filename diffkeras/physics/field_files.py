@@ -36,13 +36,11 @@ def kind_of_file(path: Path) -> str:
 
 def check_unit(unit: Any) -> None:
     """Raise a PhysicsError for a unit that isn't a short text."""
-    if unit is None:
-        return
-    if not isinstance(unit, str):
-        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
-    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
+    is_text = isinstance(unit, str) and unit.isprintable() and unit.strip()
+    if unit is not None and not (is_text and len(unit) <= LONGEST_UNIT):
         raise PhysicsError(
-            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
+            f"a unit is a text of 1 to {LONGEST_UNIT} characters that can be printed, such as "
+            f"'µm', not {unit!r:.60}"
         )
 
 
@@ -92,8 +90,8 @@ def _tiff(
 ) -> bytes:
     """Floats of 32 bits, a page for each plane or image, with the scale as ImageJ reads it.
 
-    ImageJ takes nodes per unit from the resolution, the rest from the description. That doesn't
-    count the pages, because ImageJ would then look for all of them behind the first.
+    It reads nodes per unit from the resolution, the rest from the description. That doesn't count
+    the pages, because ImageJ would then look for all of them behind the first.
     """
     from PIL import Image  # here, as it is slow to import
 
@@ -136,13 +134,9 @@ def _vti(arrays: Mapping[str, Any], lattice: tuple[int, ...], step: float) -> by
     """
     sides = [*reversed(lattice), 1][:3]
     extent = " ".join(f"0 {side - 1}" for side in sides)
-    root = ElementTree.Element(
-        "VTKFile",
-        type="ImageData",
-        version="1.0",
-        byte_order="LittleEndian",
-        header_type="UInt64",
-    )
+    kind = {"type": "ImageData", "version": "1.0"}
+    order = {"byte_order": "LittleEndian", "header_type": "UInt64"}
+    root = ElementTree.Element("VTKFile", kind | order)
     spacing = " ".join([repr(float(step))] * 3)
     attributes = {"WholeExtent": extent, "Origin": "0 0 0", "Spacing": spacing}
     image = ElementTree.SubElement(root, "ImageData", attributes)
@@ -154,8 +148,7 @@ def _vti(arrays: Mapping[str, Any], lattice: tuple[int, ...], step: float) -> by
         where, tuples = on_nodes, {}
         if values.shape != lattice:
             where, tuples = numbers, {"NumberOfTuples": str(values.size)}
-        kind = VTK_TYPES[values.dtype.str[1:]]
-        tag = {"type": kind, "Name": name, "format": "binary", **tuples}
+        tag = {"type": VTK_TYPES[values.dtype.str[1:]], "Name": name, "format": "binary", **tuples}
         array = ElementTree.SubElement(where, "DataArray", tag)
         content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
         size = np.array(len(content), "<u8").tobytes()

@@ -66,9 +66,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         """At least the largest |field − u|.
 
         It is proven with the field where that is corrected until it is (by "newton-cg", `certify`,
-        and `ReducedBasis.predict` to a tolerance), and otherwise when it is first read. For a
-        solution that takes less time than solving it in double precision, and a few times as long
-        as in single precision.
+        and `ReducedBasis.predict` to a tolerance), and otherwise when it is first read, in at most
+        a few times the time of a solution.
         """
         if self.proof is None:
             return self.certificate.error_bound
@@ -77,11 +76,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     @cached_property
     @blas_threads()
     def node_bound(self) -> NDArray[np.float64]:
-        """At least |field − u| node by node, on the lattice; it can't be changed.
-
-        Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
-        read.
-        """
+        """At least |field − u| node by node, on the lattice; it can't be changed."""
         if self.proof is None:
             return self.certificate.node_bound
         bound = self.proof.node_bound(self.field, self._equations)
@@ -157,8 +152,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         """A picture of the sources and the field.
 
         It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
-        is given, otherwise lengths. In three dimensions, it has one plane, one row and one column:
-        those through the node inside whose value is farthest from the median.
+        is given, otherwise lengths. Of a volume, it shows the plane, row and column through the
+        node inside whose value is farthest from the median.
 
         Args:
             unit: of lengths, such as "µm".
@@ -184,8 +179,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
 
-        The adjoint corrects it, so that its error is of second order, far smaller than the error
-        of the sum over this field.
+        The adjoint corrects it, so that its error is of second order, far smaller than that of the
+        sum over this field.
 
         Args:
             weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
@@ -224,7 +219,7 @@ class Solution(ProvenField):
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
         """The derivatives of a scalar J with respect to every part of the problem.
 
-        By one solution of the adjoint equation (`derivatives.adjoint`).
+        By one solution of the adjoint equation.
 
         Args:
             cotangent: ∂J/∂u on each node, of the field's shape.
@@ -256,7 +251,7 @@ class Solution(ProvenField):
         values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
+        return Derivatives(self._equations, self.field, values, tolerance, self)
 
     @blas_threads()
     def jvp(
@@ -282,29 +277,26 @@ class Solution(ProvenField):
         self._warn_of_doubt()
         return tangent(self._equations, self.field, direction, tolerance)
 
-    def _prove_nodes(self) -> NDArray[np.float64]:
-        """`node_bound`, as a function that goes from one process to another."""
-        return self.node_bound
-
     def _warn_of_doubt(self) -> None:
         """Warn where derivatives may belong to another field, or are one of two."""
         uptake = self.problem.reduced.uptake
         if uptake is None:
             return
+        doubts = []
         if self.stats.reached > ROUGH_ERROR:
-            warnings.warn(
+            doubts.append(
                 f"the field is known to {self.stats.reached:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may belong to another field; solve with a "
-                "smaller tolerance, or read `adjoint_bound`",
-                stacklevel=level_outside(),
+                "smaller tolerance, or read `adjoint_bound`"
             )
         corner = uptake.at_corner(self.field) & ~self.problem.fixed
         if corner.any():
-            warnings.warn(
+            doubts.append(
                 f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it "
-                "has two slopes: the derivatives assume that uptake is at its maximum",
-                stacklevel=level_outside(),
+                "has two slopes: the derivatives assume that uptake is at its maximum"
             )
+        for doubt in doubts:
+            warnings.warn(doubt, stacklevel=level_outside())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

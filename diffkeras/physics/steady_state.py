@@ -114,7 +114,7 @@ class Solver:
         return cls(check_relative_tolerance(tolerance), method, threads)
 
     def start(self, problem: Problem, initial: Any) -> NDArray[np.float64] | None:
-        """The checked field to start from, or None, of a problem that the method can solve."""
+        """The checked field to start from, or None; the method must be one for the problem."""
         check_method(self.method, problem)
         return None if initial is None else problem.check_field("initial field", initial)
 

@@ -181,13 +181,6 @@ def test_what_is_no_array_is_named(image):
         certify(image, np.eye(4))
 
 
-@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**64 - 1])
-def test_whole_numbers_that_float64_rounds_are_refused(number):
-    with pytest.raises(PhysicsError, match=rf"source image holds {number}; .*2\^53"):
-        solve(np.full((2, 2), number))
-    assert solve(np.full((2, 2), 2**53)).field[0, 0] == 2**53
-
-
 @pytest.mark.parametrize("number", [0, -1, 1.5, "2", True, 10**20])
 @pytest.mark.parametrize("name", ["processes", "threads"])
 def test_numbers_of_processes_and_threads_are_checked(number, name):

@@ -127,8 +127,8 @@ def test_certificates_are_saved_too(tmp_path):
         ("a.csv", {}, "fields are written to .npy"),
         ("a", {}, "fields are written to .npy"),
         ("a.npy", {"unit": "µm"}, "a.npy can't hold a unit"),
-        ("a.tif", {"unit": 3}, "the unit is a text"),
-        ("a.tif", {"unit": "µ\nm"}, "a unit has 1 to 30 characters"),
+        ("a.tif", {"unit": 3}, "a unit is a text of 1 to 30"),
+        ("a.tif", {"unit": "µ\nm"}, "a unit is a text of 1 to 30 characters"),
     ],
 )
 def test_what_cant_be_written_is_refused(tissue, tmp_path, name, options, message):

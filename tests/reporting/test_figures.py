@@ -107,7 +107,7 @@ def test_no_two_texts_of_a_picture_overlap(lattice):
 
 def test_a_unit_is_a_text():
     for name in ("unit", "field_unit"):
-        with pytest.raises(dk.DiffkerasError, match="the unit is a text, such as 'µm', not 3"):
+        with pytest.raises(dk.DiffkerasError, match=r"a unit is a text of .*, such as 'µm', not 3"):
             field_figure({}, np.zeros((4, 5)), **{name: 3})
 
 

@@ -25,7 +25,7 @@ so J(û) − Σ λ F(û) is wrong by at most Σ (|λ| δ + |ρ|) b, which is of 
 errors (Becker & Rannacher 2001; Pierce & Giles 2000). Rounding is included.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -86,14 +86,11 @@ def _by_corrections(
 ) -> NDArray[np.float64]:
     """Corrections until one is so small that the next one would be within the tolerance.
 
-    Each is computed in single precision, which may lose a slow decay beside the couplings. Then it
-    leaves more than it estimates, which the next one finds by the residual in full precision. So
-    the estimate of a correction counts if the one before it has come true, and if it asks no more
-    of single precision than before.
-
-    In extreme media estimates can be far too small: iterations are many then, or a correction is
-    much larger than its first estimate. There, only a correction that is within the tolerance
-    itself ends it.
+    Single precision may lose a slow decay beside the couplings; the next correction then finds
+    more than the last one's estimate. So an estimate counts if the one before it has come true, and
+    if it asks no more of single precision. In extreme media, where iterations are many or a
+    correction is much larger than its first estimate, only a correction within the tolerance ends
+    it.
     """
     steps = LinearSteps(equations)  # which keep their cycle
     right_side = 0.0 * linear.values if linear.production is None else linear.production
@@ -238,7 +235,7 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
         field: on the lattice, near the solution; its fixed nodes get their values.
         cotangent: ∂J/∂u on the lattice.
         tolerance: of λ, relative to its largest |value|.
-        prove: proves the bound of the field node by node, if `adjoint_bound` is asked for.
+        solution: whose `node_bound` is read, if `adjoint_bound` is asked for.
 
     Attributes:
         problem: whose parts.
@@ -251,13 +248,13 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
         field: NDArray[np.floating],
         cotangent: NDArray[np.float64],
         tolerance: float,
-        prove: Callable[[], NDArray[np.float64]],
+        solution: Any,
     ) -> None:
         self._equations = equations
         self.problem = equations.given_problem
         self._field = equations.held(field)
         self._cotangent = cotangent
-        self._prove = prove
+        self._solution = solution
         self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
         self.adjoint.setflags(write=False)
         self._pull_back = PullBack(equations, self._field, self.adjoint)
@@ -297,7 +294,7 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
             ConvergenceError: no bound was found.
         """
         adjoint = Adjoint(self._equations, self._field, self._cotangent, self.adjoint)
-        return adjoint.bound(self._prove())
+        return adjoint.bound(self._solution.node_bound)
 
 
 def tangent(

@@ -20,11 +20,11 @@ from diffkeras.physics.arguments import (
     NodeValues,
     ReadOnlyArrays,
     ShortRepr,
-    check_number,
-    real_array,
+    check_node_values,
 )
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+ALONG = {1: "along the side", 2: "on the side"}  # axes of arrays
 Terms = tuple[NodeValues, NodeValues]  # of a decay and a production, or their derivatives
 
 
@@ -38,7 +38,11 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     def __post_init__(self) -> None:
         for name, value in self.parts.items():
-            object.__setattr__(self, name, self._check(name, value))
+            least = self.LEAST.get(name, -LARGEST)
+            wanted = f"{'finite' if least < 0 else f'≥ {least:g} and finite'}, up to {LARGEST:g}"
+            what = f"the {name} of a side"
+            checked = check_node_values(what, value, least, LARGEST, wanted, ALONG)
+            object.__setattr__(self, name, checked)
 
     @classmethod
     def names_of_numbers(cls) -> tuple[str, ...]:
@@ -62,24 +66,6 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """The derivatives of both `terms` by each number, by "diffusivity" and by "step"."""
         raise NotImplementedError
 
-    def _check(self, name: str, value: Any) -> NodeValues:
-        what = f"the {name} of a side"
-        if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-            checked: Any = check_number(what, value) + 0.0  # no -0.0, which has another hash
-        else:
-            checked = real_array(what, value) + 0.0
-            checked.setflags(write=False)
-        least = self.LEAST.get(name, -LARGEST)
-        bad = ~((checked >= np.float64(least)) & (checked <= LARGEST))  # NaN is bad, too
-        if np.any(bad):
-            where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if np.ndim(checked) else ""
-            wanted = "finite" if least < 0 else f"≥ {least:g} and finite"
-            raise PhysicsError(
-                f"{what} must be {wanted}, up to {LARGEST:g}, not "
-                f"{float(np.atleast_1d(checked)[np.atleast_1d(bad)][0])}{where}"
-            )
-        return checked
-
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
@@ -87,7 +73,8 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return all(np.array_equal(one, two) for one, two in pairs)
 
     def __hash__(self) -> int:
-        return hash((type(self), *(np.asarray(part).tobytes() for part in self.parts.values())))
+        # no -0.0, which equals 0.0
+        return hash((type(self), *((np.asarray(p) + 0.0).tobytes() for p in self.parts.values())))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
