@@ -43,19 +43,12 @@ PAIR = "bare transform pair"
 
 
 class Case(NamedTuple):
-    """Test images of a configuration.
+    """Test images of a configuration."""
 
-    Attributes:
-        name: in the table.
-        config: name of the configuration.
-        counts: source counts.
-        run: name of the run whose network is compared.
-    """
-
-    name: str
-    config: str
-    counts: tuple[int, ...]
-    run: str | None = None
+    name: str  # in the table
+    config: str  # name of the configuration
+    counts: tuple[int, ...]  # source counts
+    run: str | None = None  # name of the run whose network is compared
 
 
 CASES = (

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
-from benchmarks.shared.command import PATH, PICTURES, command
+from benchmarks.shared.command import RESULTS, command
 from benchmarks.shared.measures import cpu_turns
 from benchmarks.shared.tables import describe_machine, describe_times, write_table
 from diffkeras.errors import PhysicsError
@@ -43,6 +43,7 @@ NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)
 TRUE = (8.0, 4.0, 1.2, 2.5, 0.01, 40.0)
 PROBES = (slice(2, None, 5), slice(2, None, 5))  # 13 × 13, of which 3 are in vessels
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "calibration.png"
 BURN_IN = 0.2  # share of the steps
 CHECKED = 500  # samples
 TURNS = 25
@@ -204,10 +205,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
 )
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")
-@click.option(
-    "--picture", type=PATH, default=PICTURES / "calibration.png", help="Path of the picture."
-)
-def main(fields: int, solved: int, output: Path, picture: Path) -> None:
+def main(fields: int, solved: int, output: Path) -> None:
     basis = load_family("tumour")
     samplers = [Sampler(basis, True, fields, 0), Sampler(basis, False, solved, 1)]
     with threadpool_limits(limits=1):
@@ -248,7 +246,7 @@ def main(fields: int, solved: int, output: Path, picture: Path) -> None:
     caption = f"Means and standard deviations of logarithms. {describe_machine(threads=1)}"
     names = ["rate", "true", *chains, "distance", "Monte-Carlo error", "largest"]
     write_table(rows, names, output.with_name(f"{output.name}_marginals"), caption)
-    draw(basis, chains, picture)
+    draw(basis, chains, PICTURE if output.parent == RESULTS else output.with_suffix(".png"))
 
 
 if __name__ == "__main__":

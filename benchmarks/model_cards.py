@@ -62,19 +62,12 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What people have to know about a shipped surrogate.
+    """What people have to know about a shipped surrogate."""
 
-    Attributes:
-        purpose: what it is, and when to use it.
-        limits: what it can't do.
-        config: the name of the configuration that trains it.
-        counts: source counts of the images.
-    """
-
-    purpose: str
-    limits: tuple[str, ...]
-    config: str
-    counts: tuple[int, ...]
+    purpose: str  # what it is, and when to use it
+    limits: tuple[str, ...]  # what it can't do
+    config: str  # the name of the configuration that trains it
+    counts: tuple[int, ...]  # source counts of the images
 
 
 SUBJECTS = {

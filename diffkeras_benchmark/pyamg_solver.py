@@ -16,19 +16,11 @@ MOST_ITERATIONS = 500
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
-    """The field by PyAMG: conjugate gradients, a V-cycle of Ruge-Stüben multigrid before each step.
+    """The field by PyAMG, float64: conjugate gradients, preconditioned by Ruge-Stüben multigrid.
 
     It solves A u = b on the free nodes (`finite_volumes`), from zeros, until ‖b − A u‖₂ is at most
     the tolerance times ‖b‖₂. Without fixed nodes in a uniform medium, all images share one
-    hierarchy of grids. Otherwise the matrix belongs to the image, and assembling it and setting the
-    hierarchy up are part of the work.
-
-    Args:
-        problem: of one image, without saturating uptake.
-        tolerance: of the relative residual, 1e-6 or more.
-
-    Returns:
-        (rows, columns), float64.
+    hierarchy of grids; otherwise setting it up is part of the work.
     """
     equations = Equations(problem)
     medium, free = equations.problem.medium, equations.free

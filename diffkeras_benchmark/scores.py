@@ -29,36 +29,22 @@ CHUNK = 32  # images whose errors are computed at once
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured.
+    """How much is measured."""
 
-    Attributes:
-        batch_sizes: images that are computed at once.
-        images: about how many images errors are measured on.
-        rounds: how often each time is measured.
-    """
-
-    batch_sizes: tuple[int, ...] = (1, 64)
-    images: int = 100
-    rounds: int = 9
+    batch_sizes: tuple[int, ...] = (1, 64)  # images that are computed at once
+    images: int = 100  # about how many images errors are measured on
+    rounds: int = 9  # how often each time is measured
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A surrogate that takes part.
+    """A surrogate that takes part."""
 
-    Attributes:
-        name: of its run.
-        surrogate: itself.
-        training_seconds: wall-clock time of its training; None if the run doesn't know.
-        examples: that it was trained and validated on, which somebody had to solve.
-        machine: on which it was trained.
-    """
-
-    name: str
-    surrogate: "Surrogate"
-    training_seconds: float | None
-    examples: int
-    machine: str
+    name: str  # of its run
+    surrogate: "Surrogate"  # itself
+    training_seconds: float | None  # wall-clock time of its training; None if the run doesn't know
+    examples: int  # that it was trained and validated on, which somebody had to solve
+    machine: str  # on which it was trained
 
 
 class ProblemScores:

@@ -33,17 +33,11 @@ SIDES = tuple(TRAINING_IMAGES)
 
 @dataclass(frozen=True)
 class PublicSplit:
-    """Images under a name.
+    """Images under a name."""
 
-    Attributes:
-        problem: name of the problem.
-        side: rows and columns of the lattice of the benchmark.
-        split: train, validation, test, or the name of a shift.
-    """
-
-    problem: str
-    side: int
-    split: str
+    problem: str  # name of the problem
+    side: int  # rows and columns of the lattice of the benchmark
+    split: str  # train, validation, test, or the name of a shift
 
     @property
     def benchmark(self) -> str:

@@ -101,17 +101,11 @@ class Manifest(Section):
 
 @dataclass(frozen=True)
 class Submission:
-    """A directory of predictions.
+    """A directory of predictions."""
 
-    Attributes:
-        path: its directory.
-        manifest: what it says of itself.
-        splits: the (benchmark, split) pairs that it has predictions of.
-    """
-
-    path: Path
-    manifest: Manifest
-    splits: tuple[tuple[str, str], ...]
+    path: Path  # its directory
+    manifest: Manifest  # what it says of itself
+    splits: tuple[tuple[str, str], ...]  # the (benchmark, split) pairs that it has predictions of
 
     @classmethod
     def read(cls, path: Path) -> "Submission":

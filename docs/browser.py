@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parent / "_build" / "html" / "playground.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PHONE = 500  # pixels: narrower pages are those of phones
+PHONE = 500  # pixels: narrower pages are for phones
 PER_LINE = 5  # moves of the mouse
 
 Point = tuple[float, float]  # shares of the map's width and height

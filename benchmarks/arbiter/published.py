@@ -13,21 +13,13 @@ from benchmarks.arbiter.readings import MANY_SINKS, MOLECULES, ONE_SINK, UnitTes
 
 @dataclass(frozen=True)
 class Published:
-    """The last value of a program's run.
+    """The last value of a program's run."""
 
-    Attributes:
-        test: which test.
-        tool: which program, and which of its runs.
-        value: its last value [µM].
-        reading: key of the reading that it fits; none if no reading gives this number.
-        why: what is known about the rest.
-    """
-
-    test: UnitTest
-    tool: str
-    value: float
-    reading: str | None
-    why: str
+    test: UnitTest  # which test
+    tool: str  # which program, and which of its runs
+    value: float  # its last value [µM]
+    reading: str | None  # key of the reading that it fits; none if no reading gives this number
+    why: str  # what is known about the rest
 
     @classmethod
     def of(cls, row: dict[str, str]) -> "Published":

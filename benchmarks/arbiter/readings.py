@@ -26,19 +26,12 @@ SIDES = ("front", "back", "top", "bottom", "left", "right")
 
 @dataclass(frozen=True)
 class UnitTest:
-    """A published test.
+    """A published test."""
 
-    Attributes:
-        name: for tables and the command.
-        side: length of the box [µm].
-        end: when it stops [min].
-        reported: the value that is compared, in words.
-    """
-
-    name: str
-    side: float
-    end: float
-    reported: str
+    name: str  # for tables and the command
+    side: float  # length of the box [µm]
+    end: float  # when it stops [min]
+    reported: str  # the value that is compared, in words
 
     @property
     def time_constant(self) -> float:

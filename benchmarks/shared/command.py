@@ -14,7 +14,6 @@ from diffkeras.system.atomic_files import check_directory
 
 RESULTS = Path(__file__).parents[1] / "results"
 TRIALS = Path("benchmark_trials")  # of calls with other options than the published ones
-PICTURES = Path(__file__).parents[2] / "docs" / "images"
 PATH = click.Path(path_type=Path)
 
 
@@ -27,8 +26,7 @@ def command(
     """The command of a benchmark, with the option --output. Errors of diffkeras are one line.
 
     A call with any other option writes into `TRIALS`, unless --output says where, so that what is
-    published changes by a call without options only. A picture lies beside tables that lie
-    elsewhere, unless --picture says where.
+    published changes by a call without options only.
 
     Args:
         text: of the module; its first line is the help.
@@ -60,8 +58,6 @@ def command(
             path: Path = options["output"]
             if not path.name:
                 raise click.UsageError(f"--output {str(path)!r} names no file")
-            if path.resolve() != default and "picture" in options.keys() - given:
-                options["picture"] = path.parent / options["picture"].name
             try:
                 check_directory(path.parent)  # before the measurement, not after it
                 main(**options)

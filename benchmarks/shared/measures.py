@@ -71,21 +71,13 @@ def cpu_seconds_in_turns(
 
 
 class FirstCalls(NamedTuple, Generic[T]):
-    """What the first calls of a process take: CPU seconds, and MB.
+    """What the first calls of a process take: CPU seconds, and MB."""
 
-    Attributes:
-        result: of the first call.
-        first: its seconds.
-        memory: the peak resident memory of the process, `PEAK`, with Python and its libraries.
-        fastest: the seconds of the fastest of all calls.
-        others: the seconds of the fastest call of each other function.
-    """
-
-    result: T
-    first: float
-    memory: float
-    fastest: float
-    others: list[float]
+    result: T  # of the first call
+    first: float  # its seconds
+    memory: float  # the peak resident memory of the process, `PEAK`, with Python and its libraries
+    fastest: float  # the seconds of the fastest of all calls
+    others: list[float]  # the seconds of the fastest call of each other function
 
 
 def first_calls(

@@ -4,8 +4,6 @@ import csv
 import importlib
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -13,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.shared import tables
-from benchmarks.shared.command import PATH, command
+from benchmarks.shared.command import command
 from benchmarks.shared.tables import (
     CAPTION,
     table_text,
@@ -59,30 +57,26 @@ def test_each_program_has_a_command(name):
 
 
 @pytest.mark.parametrize(
-    ("words", "output", "picture"),
+    ("words", "output"),
     [
-        ("", "results/table", "images/picture.png"),
-        ("--only one", "results/table", "images/picture.png"),
-        ("--side 16", "benchmark_trials/table", "benchmark_trials/picture.png"),
-        ("--only one --side 16", "benchmark_trials/table", "benchmark_trials/picture.png"),
-        ("--output results/table --side 16", "results/table", "images/picture.png"),
-        ("--output elsewhere/table", "elsewhere/table", "elsewhere/picture.png"),
-        ("--side 16 --picture mine.png", "benchmark_trials/table", "mine.png"),
+        ("", "results/table"),
+        ("--only one", "results/table"),
+        ("--side 16", "benchmark_trials/table"),
+        ("--only one --side 16", "benchmark_trials/table"),
+        ("--output results/table --side 16", "results/table"),
+        ("--output elsewhere/table", "elsewhere/table"),
     ],
 )
-def test_calls_with_other_options_leave_what_is_published(
-    words, output, picture, tmp_path, monkeypatch
-):
+def test_calls_with_other_options_leave_what_is_published(words, output, tmp_path, monkeypatch):
     @command("Measure nothing.", tmp_path / "results" / "table", published=("only",))
     @click.option("--only")
     @click.option("--side", default=8)
-    @click.option("--picture", type=PATH, default=tmp_path / "images" / "picture.png")
-    def main(output: Path, picture: Path, **options: object) -> None:
-        click.echo(f"{output.resolve()} {picture.resolve()}")
+    def main(output: Path, **options: object) -> None:
+        click.echo(output.resolve())
 
     monkeypatch.chdir(tmp_path)
     shown = CliRunner().invoke(main, words.split(), catch_exceptions=False)
-    assert shown.stdout.split() == [str(tmp_path / output), str(tmp_path / picture)]
+    assert shown.stdout.split() == [str(tmp_path / output)]
     assert ("results go to" in shown.stderr) == (output == "benchmark_trials/table")
 
 
@@ -96,16 +90,6 @@ def test_the_readme_has_each_program_and_each_table_once():
     assert [link for link in links if not (readme.parent / link).exists()] == []
     tables = sorted(f"results/{file.name}" for file in RESULTS.iterdir() if file.is_file())
     assert sorted(link for link in links if link.startswith("results/")) == tables
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in CHILDREN])
-def test_no_program_prints_messages_of_tensorflow_at_its_start(name):
-    if name == "benchmarks.calibration":
-        pytest.importorskip("emcee")
-    words = [sys.executable, "-m", name.removesuffix(".__main__"), "--help"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", CHEAP)

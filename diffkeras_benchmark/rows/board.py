@@ -23,23 +23,14 @@ VALIDATED = 100  # images on which trials are compared
 
 @dataclass
 class Board:
-    """What is trained on one benchmark, and where it is kept.
+    """What is trained on one benchmark, and where it is kept."""
 
-    Attributes:
-        benchmark: its name.
-        folder: of networks, trials and submissions.
-        data_dir: where the splits are kept.
-        seconds: CPU time of each training.
-        trial_seconds: CPU time of each trial.
-        seeds: number of trainings of each network.
-    """
-
-    benchmark: str
-    folder: Path
-    data_dir: Path
-    seconds: float
-    trial_seconds: float
-    seeds: int
+    benchmark: str  # its name
+    folder: Path  # of networks, trials and submissions
+    data_dir: Path  # where the splits are kept
+    seconds: float  # CPU time of each training
+    trial_seconds: float  # CPU time of each trial
+    seeds: int  # number of trainings of each network
     _splits: dict[str, BenchmarkSplit] = field(default_factory=dict)
 
     @property

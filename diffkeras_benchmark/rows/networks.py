@@ -21,19 +21,12 @@ OWN = "benchmarks.own_architectures"
 
 @dataclass(frozen=True)
 class Network:
-    """A row of the table, and what is tried to tune it.
+    """A row of the table, and what is tried to tune it."""
 
-    Attributes:
-        name: in the table.
-        model: its section of a configuration.
-        widths: values of `model.width`, or of that argument.
-        learning_rates: of Adam.
-    """
-
-    name: str
-    model: dict[str, Any]
-    widths: tuple[int, ...]
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    name: str  # in the table
+    model: dict[str, Any]  # its section of a configuration
+    widths: tuple[int, ...]  # values of `model.width`, or of that argument
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)  # of Adam
 
     @property
     def folder(self) -> str:

@@ -165,22 +165,23 @@ def draw_errors(frames: list[Frame], ways: list[str], path: Path) -> None:
 def animate(frames: list[Frame], path: Path) -> None:
     """Cells, their oxygen, and what lagged uptake makes of it, in at most 30 frames."""
     frames = frames[:: -(-len(frames) // 30)]
-    figure = Figure(figsize=(6, 2.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
     oxygen = {"cmap": matplotlib.colormaps["RdBu_r"].resampled(20), "vmin": -VESSEL, "vmax": VESSEL}
     shown: dict[str, Any] = dict.fromkeys(["cells", "exact", "uptake of the last field"])
     for axes, name in zip(figure.subplots(1, 3), shown, strict=True):
         look = {"cmap": "Greys", "vmin": 0, "vmax": 1} if name == "cells" else oxygen
         shown[name] = axes.imshow(frames[0][name], interpolation="nearest", **look)
-        axes.set_title(name, fontsize=8)
+        axes.set_title(name.replace(" of", "\nof"), fontsize=11)  # legible on a phone
         axes.set_axis_off()
-    figure.colorbar(shown["exact"], ax=figure.axes, label="mmHg, blue is below 0", shrink=0.7)
+    bar = figure.colorbar(shown["exact"], ax=figure.axes, shrink=0.7)
+    bar.set_label("mmHg, blue is below 0", fontsize=11)
 
     def draw(frame: dict) -> list:
         for name, picture in shown.items():
             picture.set_data(frame[name])
         return list(shown.values())
 
-    FuncAnimation(figure, draw, frames).save(path, PillowWriter(fps=8), dpi=80)
+    FuncAnimation(figure, draw, frames).save(path, PillowWriter(fps=8), dpi=110)
 
 
 @click.command(help=__doc__.splitlines()[0])

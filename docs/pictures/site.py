@@ -114,7 +114,8 @@ def readme_figure() -> Figure:
     names: dict[str, Any] = {}
     exec(example.partition("\nprint(")[0], names)
     figure = names["tissue"].plot(unit="µm", field_unit="µM")
-    figure.set_size_inches(10.5, 3.7)  # legible where README is as narrow as on GitHub
+    figure.set_size_inches(10.5, 3.3)  # legible where README is as narrow as on GitHub
+    figure.set_layout_engine("constrained", w_pad=0.15)
     return figure
 
 

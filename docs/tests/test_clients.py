@@ -66,7 +66,7 @@ class TestPhysiCell:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """The stand-in's program, in a folder like that of a project of PhysiCell."""
+    """The stand-in's program, in a folder as of a project of PhysiCell."""
     if not (compiler := shutil.which("g++")):
         pytest.skip("there is no g++ here")
     folder = tmp_path_factory.mktemp("project")

@@ -33,7 +33,7 @@ def oxygen(step):  # and which nodes are tumour
 
 
 # %%
-# What each step costs, and how much of the tumour is hypoxic. The times are those of the machine
+# What each step costs, and how much of the tumour is hypoxic. The times are from the machine
 # that built this page.
 oxygen(50.0)  # so that what is loaded once is not timed
 shares = []

@@ -1,6 +1,6 @@
 """A stand-in for the few methods of CompuCell3D's steppables that a page of the documentation uses.
 
-Their names and meaning are those of CompuCell3D 4.7 and later (commit 808676d): `field` and
+Their names and meaning are as in CompuCell3D 4.7 and later (commit 808676d): `field` and
 `copy_cell_attribute_field_values_to` of `SteppableBasePy` in cc3d/core/PySteppables.py, the ids of
 cell types as attributes, and the fields of core/pyinterface/FieldExtender/FieldExtender.i. There, a
 field of a solver gives one number at [x, y, z], takes one number at a place or for a slice, and

@@ -6,7 +6,7 @@ A comment above a block says what it needs, separated by commas:
     <!-- continues -->              it needs the block of its language before it; the text says so
     <!-- needs a run -->            saved_models/quickstart and its data
     <!-- needs an export -->        exported, the SavedModel of a solver in place of `default`
-    <!-- needs a dataset -->        that of the command before it
+    <!-- needs a dataset -->        made by the command before it
     <!-- needs CompuCell3D -->      or its stand-in
     <!-- files: cells.npy … -->     files of the reader
 """

@@ -1,6 +1,6 @@
 // A stand-in for the few parts of PhysiCell 1.14.2 that docs/examples/physicell/steady_fields.h uses.
 //
-// Names and meaning are those of BioFVM_mesh.h, BioFVM_microenvironment.h, BioFVM_basic_agent.cpp
+// Names and meaning are as in BioFVM_mesh.h, BioFVM_microenvironment.h, BioFVM_basic_agent.cpp
 // (`simulate_secretion_and_uptake`) and PhysiCell_cell_container.cpp (`update_all_cells`), commit
 // 69a23db. Everything else of PhysiCell is missing, and the solver only halves all densities.
 
