@@ -204,13 +204,14 @@ def architecture() -> Figure:
 
 
 def speed() -> Figure:
-    """The time of one image."""
+    """The time of one image, of the paper's problem and below it of a tissue."""
     found, bars = times(BENCHMARKS), dict[str, float]()
     for label, (network, solvers, _) in found.items():
-        bars |= {f"{name} ({label.split(', ')[0]})": s for name, s in solvers.items()}
-        kind = "U-Net" if "tissue" in label else "paper's network"
-        bars[f"{kind} ({label.split(', ')[0]})"] = network
-    ordered = sorted(bars, key=bars.__getitem__)
+        lattice, what = label.split(", ")[:2]
+        where = f"{lattice} {what}" if what == "tissue" else lattice
+        bars |= {f"{name} ({where})": s for name, s in solvers.items()}
+        bars[f"{'U-Net' if what == 'tissue' else 'paper’s network'} ({where})"] = network
+    ordered = sorted(bars, key=lambda name: ("tissue" in name, bars[name]))
     figure, axes = panels(1, height=3.0)
     colors = [COLORS["network" in name or "U-Net" in name] for name in ordered]
     axes[0].barh(ordered, [1e3 * bars[name] for name in ordered], color=colors)
@@ -232,6 +233,7 @@ def number_of_sources() -> Figure:
             label = f"{size:,} examples"
             axis.plot(list(means), list(means.values()), label=label, **style(index))
         axis.set(title=f"128², {budget}", xlabel="sources", ylim=(0, None))
+        axis.locator_params(axis="x", integer=True)
         axis.legend()
     axes[0].set_ylabel("lattice MAE")
     return figure
