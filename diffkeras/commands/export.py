@@ -69,7 +69,7 @@ def export(
     For other runtimes: the file takes source images and returns fields, both on the linear scale,
     without diffkeras. RUN is a run directory of `diffkeras train`, or a surrogate that comes with
     diffkeras, such as default; then -o is needed. Its file is put in place only if its fields of
-    some test images are those of the Keras model within 1e-5 of the largest value.
+    some test images equal the Keras model's within 1e-5 of the largest value.
     ONNX needs more packages: pip install '.[export]' in a checkout of diffkeras.
 
     \b

@@ -89,7 +89,7 @@ def study(
     """Train and compare all variants of a study.
 
     Trains and evaluates a surrogate for every combination of the factors in the study file. Skips
-    finished runs, also those of other studies, so if interrupted, run the same command again. With
+    finished runs, also of other studies, so if interrupted, run the same command again. With
     more seeds, sizes or other values in the file, the same command trains only what is new. A run
     that fails doesn't end the others; the next call tries it again. Writes tables, a figure,
     TensorBoard's curves and report.html.

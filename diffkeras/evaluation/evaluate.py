@@ -77,7 +77,7 @@ def evaluate(
             file's own. Its physics must be the run's, what sources do included, but for the
             lattice, and so must `data.divide_by_maximum`. A range of diffusion lengths must lie
             within the run's.
-        overrides: values that replace those of the configuration, by dotted key. If the datasets
+        overrides: values of the configuration to replace, by dotted key. If the datasets
             have fewer test examples than it asks for, these are taken, with a warning; not if
             `data.test_examples` is among the overrides.
         threads: threads that read data; by default as many as tf.data finds best.

@@ -57,7 +57,7 @@ def solve(
         method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
             take the least time.
         threads: of transforms and BLAS; by default one.
-        **keywords: those of `Problem`: production, uptake, fixed, medium, or the medium's
+        **keywords: arguments of `Problem`: production, uptake, fixed, medium, or the medium's
             diffusivity, decay, step and boundary.
 
     Raises:

@@ -63,7 +63,7 @@ def write_study(
     failed: Sequence[FailedRun] = (),
     command: str = "",
 ) -> str:
-    """Write tables, the figure and the report of a study, replacing those of an earlier call.
+    """Write tables, the figure and the report of a study, replacing an earlier call's.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
     `runs` are the finished ones of the `planned` ones, at least one.

@@ -33,7 +33,7 @@ OF_THE_TEST_SET = (
     "data.divide_by_maximum",
     "data.test_examples",
 )
-# keys that a test set may set; its physics is that of the runs
+# keys that a test set may set; its physics is the runs'
 TEST_SET_KEYS = (
     "data.sources",
     "data.radius",
@@ -74,13 +74,13 @@ class StudyConfig(Section):
         base: Configuration that the runs start from: a file, or a shipped name.
         title: Title of the report.
         question: The question that the study answers, in one sentence. The report prints it.
-        settings: Values that replace those of the base, by key.
+        settings: Values of the base to replace, by key.
         factors: Values of each varied key. Every combination is one run.
         variants: One more factor, whose values set several keys each: label → values by key.
         draws: Draws of the training examples, each with training seeds of its own: `data.seed` →
             values of `training.seed`. As factors, these two would combine every draw with the same
             seeds.
-        test_sets: Test sets of every run: label → values that replace those of the base, by key.
+        test_sets: Test sets of every run: label → values of the base to replace, by key.
             The first one is the main one.
     """
 

@@ -94,7 +94,7 @@ def describe(
 ) -> dict[str, Any]:
     """The description of an export with these functions and inputs, by default `serve` alone.
 
-    `proof_lattice` is that of `certified` and `refined`, if there are any.
+    `proof_lattice` is for `certified` and `refined`, if there are any.
     """
     config = surrogate.config
     network = {key: getattr(config.model, key) for key in config.model.keys_used}

@@ -46,7 +46,7 @@ class NetworkView(TrainedProblems):
 
     Its methods take inputs by name: "source_images" (batch, rows, columns, 1), with
     "diffusion_length" (batch,) [length], or maps of the shape of the images, in the units of
-    `physics.maps_of`. A single example has no batch axis. Arrays are those of NumPy, or of the
+    `physics.maps_of`. A single example has no batch axis. Arrays are NumPy's, or of the
     array namespace `xp`, such as `keras.ops`.
 
     Attributes:
@@ -110,8 +110,8 @@ class NetworkView(TrainedProblems):
     def scaled(self, inputs: Mapping[str, Any], xp: Any = np) -> tuple[dict[str, Any], Any]:
         """The inputs with images of largest value 1, and the scale by which they were divided.
 
-        The field of source images x is the scale times that of x/scale, if concentrations in the
-        medium are divided, too. The scale is (…, 1, 1, 1), or 1 where nothing is divided.
+        The field of source images x is the scale times the field of x/scale, if concentrations in
+        the medium are divided. The scale is (…, 1, 1, 1), or 1 where nothing is divided.
         """
         if not self.scales:
             return dict(inputs), 1.0

@@ -123,4 +123,4 @@ def _lattices(parameters: Mapping[str, Any]) -> LatticeRule:
     return LatticeRule(2 ** parameters["depth"], remedy="a smaller model.depth, or model.pad: true")
 
 
-ENCODER_DECODER = pooling_architecture("encoder_decoder", "that of the paper", encoder_decoder)
+ENCODER_DECODER = pooling_architecture("encoder_decoder", "the paper's", encoder_decoder)

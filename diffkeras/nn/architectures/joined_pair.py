@@ -44,7 +44,7 @@ def joined_pair(
     from diffkeras.nn.convolution import Convolutions
 
     first = encoder_decoder(width, depth, channels=channels, kernel_initializer=kernel_initializer)
-    # seeds follow those of the encoder-decoder
+    # seeds follow the encoder-decoder's
     convolutions = Convolutions(kernel_initializer, first_number=2 * depth + 3)
     source_image = keras.Input((None, None, channels), name="source_image")
     fields = [first(source_image), _plain_network(channels, convolutions)(source_image)]

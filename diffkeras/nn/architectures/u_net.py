@@ -19,7 +19,7 @@ def u_net(
 ) -> "keras.Model":
     """U-Net surrogate of a steady-state diffusion solver.
 
-    The encoder is that of `encoder_decoder`. The decoder goes back level by level. On each, it
+    The encoder is `encoder_decoder`'s. The decoder goes back level by level. On each, it
     doubles the lattice by an upsampled convolution and adds a convolution of the encoder's features
     of that level (skip connection), all with `width`·2^k channels. A last convolution gives the
     field. LeakyReLU with slope 0.02 follows each level. So details of the size of a node, such as
