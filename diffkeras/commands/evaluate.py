@@ -22,17 +22,12 @@ from diffkeras.commands.options import (
 SECTIONS = ("physics", "data", "evaluation")
 
 
-class NamedType(click.ParamType):
-    """A model under a name."""
-
-    name = "model"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
-        """(its name, the run or file)."""
-        name, _, place = (part.strip() for part in str(value).partition("="))
-        if not name or not place:
-            self.fail(f"{value!r} is not NAME=RUN or NAME=FILE", param, ctx)
-        return name, place
+def named_model(value: str) -> tuple[str, str]:
+    """A name, and a run or file."""
+    name, _, place = (part.strip() for part in value.partition("="))
+    if not name or not place:
+        raise click.BadParameter(f"{value!r} is not NAME=RUN or NAME=FILE")
+    return name, place
 
 
 @command()
@@ -70,7 +65,7 @@ class NamedType(click.ParamType):
 @click.option(
     "--compare",
     metavar="NAME=RUN|FILE",
-    type=NamedType(),
+    type=named_model,
     multiple=True,
     callback=once_each,
     help="Another model for the same tables and figures: a run or a shipped surrogate of the same "

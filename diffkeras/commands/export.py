@@ -7,10 +7,10 @@ import click
 
 from diffkeras.commands.options import (
     PATH,
-    LatticeType,
     boundary_option,
     check_together,
     command,
+    lattice_type,
     number_option,
     path_option,
     start_tensorflow,
@@ -35,7 +35,7 @@ from diffkeras.system.packages import EXPORTS, check_format
 @click.option(
     "--lattice",
     metavar="N|ROWSxCOLUMNS",
-    type=LatticeType(),
+    type=lattice_type,
     help="Lattice on which the file is checked; a SavedModel proves errors on no other.  "
     "[default: the training's]",
 )

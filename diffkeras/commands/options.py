@@ -32,43 +32,27 @@ INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 command = partial(click.command, cls=DiffkerasCommand)
 
 
-class NumberOrMap(click.ParamType):
+def number_or_map(value: Any) -> float | Path:
     """A number, or the file of a map with a number for each node."""
-
-    name = "number or map"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float | Path:
-        """A float or a path; an error for what is neither a number nor a file."""
-        try:
-            float(value)
-        except ValueError:
-            if os.path.isfile(value):
-                return Path(value)
-            self.fail(f"{value!r} is neither a number nor a file", param, ctx)
-        return float(click.FLOAT.convert(value, param, ctx))
+    try:
+        return float(value)
+    except ValueError:
+        if os.path.isfile(value):
+            return Path(value)
+        raise click.BadParameter(f"{value!r} is neither a number nor a file") from None
 
 
-class LatticeType(click.ParamType):
-    """A number of nodes per side, or ROWSxCOLUMNS; in `space` also PLANESxROWSxCOLUMNS."""
-
-    name = "lattice"
-
-    def __init__(self, space: bool = False) -> None:
-        self.space = space
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...] | int:
-        """Parse; one number is a pair, but in `space` itself."""
-        sides = str(value).lower().replace("×", "x").split("x")
-        if len(sides) > 2 + self.space or not all(map(SIDE.fullmatch, sides)):
-            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
-        numbers = tuple(map(int, sides))
-        if len(numbers) > 1:
-            return numbers
-        return numbers[0] if self.space else numbers * 2
+def lattice_type(value: str, most: int = 2) -> tuple[int, ...]:
+    """ROWSxCOLUMNS, or one number of nodes per side for both."""
+    sides = value.lower().replace("×", "x").split("x")
+    if len(sides) > most or not all(map(SIDE.fullmatch, sides)):
+        raise click.BadParameter(f"{value[:40]!r} is no lattice; write e.g. 128 or 128x256")
+    numbers = tuple(map(int, sides))
+    return numbers if len(numbers) > 1 else numbers * 2
 
 
 number_option = partial(click.option, metavar="NUMBER", type=float, show_default=True)
-map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
+map_option = partial(click.option, metavar="NUMBER|FILE", type=number_or_map, show_default=True)
 
 
 def _whole(help: str) -> dict[str, Any]:

@@ -8,17 +8,17 @@ import click
 from diffkeras.commands.field_files import FieldFiles, field_options
 from diffkeras.commands.options import (
     INPUT,
-    LatticeType,
-    NumberOrMap,
     boundary_option,
     command,
     count_option,
+    lattice_type,
     map_option,
     number_option,
+    number_or_map,
     once_each,
     taken,
 )
-from diffkeras.commands.problem_files import ProblemFiles, do_each, problem_options
+from diffkeras.commands.problem_files import ProblemFiles, SideFile, do_each, problem_options
 from diffkeras.physics import Solution, solve_many
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.solvers.table import METHODS
@@ -39,41 +39,35 @@ FORMS = ("NAME", *map(_form, KINDS))
 MEANINGS = "; ".join(f"with {name}, {kind.meaning}" for name, kind in KINDS.items())
 
 
-class SideType(click.ParamType):
-    """A side of the lattice and what it does."""
-
-    name = "side"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str, tuple]:
-        """(side, kind, its numbers or files)."""
-        side, _, text = str(value).partition("=")
-        kind, _, numbers = text.partition(":")
-        parts = numbers.split(",") if numbers else []
-        most = len(KINDS[kind].names_of_numbers()) if kind in KINDS else 0
-        if not (side and kind) or not min(most, 1) <= len(parts) <= most:
-            forms = ", ".join(f"SIDE={form}" for form in FORMS)
-            self.fail(
-                f"{value!r} is not one of {forms}, where NAME is absorbing, reflecting or "
-                "periodic; write e.g. top=value:1.0 or left=reflecting",
-                param,
-                ctx,
-            )
-        return side, kind, tuple(NumberOrMap().convert(part, param, ctx) for part in parts)
+def side_type(value: str) -> SideFile:
+    """A side of the lattice, and what it does: (side, kind, its numbers or files)."""
+    side, _, text = value.partition("=")
+    kind, _, numbers = text.partition(":")
+    parts = numbers.split(",") if numbers else []
+    most = len(KINDS[kind].names_of_numbers()) if kind in KINDS else 0
+    if not (side and kind) or not min(most, 1) <= len(parts) <= most:
+        forms = ", ".join(f"SIDE={form}" for form in FORMS)
+        raise click.BadParameter(
+            f"{value!r} is not one of {forms}, where NAME is absorbing, reflecting or periodic; "
+            "write e.g. top=value:1.0 or left=reflecting"
+        )
+    return side, kind, tuple(map(number_or_map, parts))
 
 
-class LabelType(click.ParamType):
-    """A label of a label image and its properties."""
+def label_type(value: str) -> tuple[int, dict[str, float]]:
+    """A label of a label image, and its properties by name."""
+    label, _, text = value.partition(":")
+    try:
+        pairs = (part.split("=") for part in text.split(",")) if text else ()
+        return int(label), {name: float(number) for name, number in pairs}
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER] or N:") from None
 
-    name = "label"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, dict[str, float]]:
-        """(the label, its properties by name)."""
-        label, _, text = str(value).partition(":")
-        try:
-            pairs = (part.split("=") for part in text.split(",")) if text else ()
-            return int(label), {name: float(number) for name, number in pairs}
-        except ValueError:
-            self.fail(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER] or N:", param, ctx)
+def space_type(value: str) -> tuple[int, ...] | int:
+    """ROWSxCOLUMNS, PLANESxROWSxCOLUMNS, or one number, as the sides have two axes or three."""
+    sides = lattice_type(value, most=3)
+    return sides if "x" in value.lower().replace("×", "x") else sides[0]
 
 
 @command()
@@ -97,7 +91,7 @@ class LabelType(click.ParamType):
     "--side",
     "sides",
     metavar=f"SIDE={'|'.join(FORMS)}",
-    type=SideType(),
+    type=side_type,
     multiple=True,
     callback=once_each,
     help="What one side does; may be repeated. Other sides keep --boundary. SIDE is top, bottom, "
@@ -115,7 +109,7 @@ class LabelType(click.ParamType):
     "--label",
     "labels",
     metavar="N:[NAME=NUMBER,...]",
-    type=LabelType(),
+    type=label_type,
     multiple=True,
     callback=once_each,
     help="SOURCE_FILE is a label image, whose nodes of number N have these properties: fixed (the "
@@ -133,7 +127,7 @@ class LabelType(click.ParamType):
 @click.option(
     "--lattice",
     metavar="N|ROWSxCOLUMNS",
-    type=LatticeType(space=True),
+    type=space_type,
     help="Lattice where sides alone supply the field.",
 )
 @count_option("--processes", "Processes that share a --batch", "1")

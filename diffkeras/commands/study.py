@@ -20,21 +20,14 @@ from diffkeras.commands.options import (
 )
 
 
-class ShardType(click.ParamType):
+def shard_type(value: str) -> tuple[int, int]:
     """K/N, with K from 1 to N, as a pair."""
-
-    name = "shard"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Parse."""
-        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", str(value).strip(), re.ASCII)
-        if not found or int(found[1]) > int(found[2]):
-            self.fail(
-                f"{str(value)[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8",
-                param,
-                ctx,
-            )
-        return int(found[1]), int(found[2])
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value, re.ASCII)
+    if not found or int(found[1]) > int(found[2]):
+        raise click.BadParameter(
+            f"{value[:40]!r} is no shard; write K/N with K from 1 to N, as in 1/8 to 8/8"
+        )
+    return int(found[1]), int(found[2])
 
 
 @command(interrupted="finished runs and checkpoints are kept; run the same command again to go on")
@@ -70,7 +63,7 @@ class ShardType(click.ParamType):
 @click.option(
     "--shard",
     metavar="K/N",
-    type=ShardType(),
+    type=shard_type,
     help="Do only every N-th run, from number K on, e.g. 1/8 to 8/8 on eight machines.",
 )
 @click.option(

@@ -9,16 +9,11 @@ import pytest
 
 from diffkeras import nn
 from diffkeras.nn.architectures import ARCHITECTURES
-from diffkeras.nn.layers import NormalizedConv3x3
 from tests.helpers.rounding import same_to_rounding
 
 OPERATOR = nn.LatticeOperator(decay=0.05)
 SMALL: dict[str, Any] = {"width": 2, "depth": 2, "modes": 3, "pad": False, "rounds": 2}
-ANY = [(13, 18), (4, 8)]
-LATTICES = {
-    "fourier_neural_operator": [(16, 30), (5, 7)],
-    "unrolled_cg": ANY,
-}
+LATTICES = {"fourier_neural_operator": [(16, 30), (5, 7)], "unrolled_cg": [(13, 18), (4, 8)]}
 POOLING = ("encoder_decoder", "joined_pair", "u_net")
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
@@ -80,19 +75,15 @@ def test_mixed_precision_field_is_float32(name):
 @every_architecture
 def test_sides_are_those_that_the_network_takes(name):
     sides = ARCHITECTURES[name].lattices(SMALL)
-    assert (sides.divisor, sides.shortest) == {
-        "fourier_neural_operator": (1, 5),
-        "unrolled_cg": (1, 1),
-    }.get(name, (4, 1))
-    if LATTICES.get(name) == ANY:
+    expected = {"fourier_neural_operator": (1, 5), "unrolled_cg": (1, 1)}.get(name, (4, 1))
+    assert (sides.divisor, sides.shortest) == expected
+    sides.check((8, None))
+    if name == "unrolled_cg":
         return
     wrong = (sides.shortest - 1 or 6, 8)
     for check in (sides.check, lambda lattice: make(name)(np.ones((1, *lattice, 1), "float32"))):
-        with pytest.raises(
-            ValueError, match=rf"{wrong[0]} .*{sides.shortest if wrong[0] < 6 else 4}"
-        ):
+        with pytest.raises(ValueError, match=rf"{wrong[0]} .*{max(expected)}"):
             check(wrong)
-    sides.check((8, None))
 
 
 @every_architecture
@@ -101,22 +92,6 @@ def test_bad_arguments(name):
     for argument in (*names.get(name, ("width", "depth")), "channels"):
         with pytest.raises(ValueError, match=f"{argument} must be a whole number from"):
             make(name, **{argument: 0})
-
-
-@pytest.mark.slow  # quick: the tests of training
-@every_architecture
-def test_steps_lower_the_loss_and_change_every_weight(name):
-    keras.utils.set_random_seed(0)
-    model = make(name)
-    before = [variable.numpy() for variable in model.trainable_variables]
-    model.compile(keras.optimizers.Adam(1e-3), "mse")
-    image = np.random.default_rng(0).random((4, *lattices(name)[0], 1)).astype("float32")
-    image *= image > 0.8
-    losses = model.fit(image, 0.5 * image + 0.1, epochs=5, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
-    for old, new in zip(before, model.trainable_variables, strict=True):
-        # normalisation takes away what the bias before it adds
-        assert np.any(old != new.numpy()) or new.path.endswith("conv_0/bias"), new.path
 
 
 @pytest.mark.parametrize("name", POOLING)
@@ -137,13 +112,6 @@ def test_the_network_of_the_paper():
     assert filters == [64, 128, 256, 512, 1024, 2048, 1024, 512, 256, 128, 64, 32, 1]
     with pytest.raises(ValueError, match="width must be even, got 3"):
         nn.encoder_decoder(width=3)
-
-
-@pytest.mark.parametrize("name", ["encoder_decoder", "u_net"])
-def test_batch_norm_is_synchronized_where_keras_can(name):
-    layer = make(name).get_layer("encoder_conv_0").norm
-    assert layer.synchronized == (keras.backend.backend() == "tensorflow")
-    assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
 @pytest.mark.parametrize("seed", [None, 3])
@@ -197,10 +165,6 @@ def test_the_joined_pair_of_the_prior_work():
     convolutions = sum(9 * a * b + b for a, b in itertools.pairwise(channels))
     gain_and_offset = 2 * 4
     assert trainable(model) == 50_307_969 + convolutions + gain_and_offset + 2
-    plain = model.get_layer("plain_network")
-    layers = [layer for layer in plain.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert [layer.filters for layer in layers] == channels[1:]
-    assert [isinstance(layer, NormalizedConv3x3) for layer in layers] == [True] + [False] * 5
 
 
 def test_skip_connections_carry_what_pooling_loses():

@@ -89,12 +89,10 @@ def normalized_pair(channels=1, **options):
     layer.build((None, None, None, channels))
     plain.build((None, None, None, channels))
     norm.build((None, None, None, 6))
-    rng = np.random.default_rng(1)
+    rng, number = np.random.default_rng(1), len(plain.weights)
     weights = [rng.random(w.shape) + 0.5 for w in layer.get_weights()]
-    layer.set_weights(weights)
-    number = len(plain.weights)
-    plain.set_weights(weights[:number])
-    norm.set_weights(weights[number:])
+    for part, own in ((layer, weights), (plain, weights[:number]), (norm, weights[number:])):
+        part.set_weights(own)
     return layer, plain, norm
 
 
@@ -106,9 +104,9 @@ def images(channels=1, dtype="float32"):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("channels", "use_bias"), [(1, True), (2, False)])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("float64", 1e-12)])
+@pytest.mark.parametrize(("dtype", "near"), [("float32", 1e-4), ("float64", 1e-12)])
 def test_normalized_values_gradients_and_moving_statistics(
-    training, channels, use_bias, dtype, tolerance
+    training, channels, use_bias, dtype, near
 ):
     layer, plain, norm = normalized_pair(channels, use_bias=use_bias, dtype=dtype)
     x = images(channels, dtype)
@@ -118,7 +116,7 @@ def test_normalized_values_gradients_and_moving_statistics(
         result = layer(x, training=training)
         expected = norm(plain(x), training=training)
         loss, expected_loss = (tf.reduce_sum(y**3) for y in (result, expected))
-    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+    np.testing.assert_allclose(result, expected, rtol=0, atol=near * np.abs(expected).max())
     for a, b in zip(
         tape.gradient(loss, [x, *layer.trainable_weights]),
         tape.gradient(expected_loss, [x, *trained]),
@@ -126,19 +124,16 @@ def test_normalized_values_gradients_and_moving_statistics(
     ):
         # in training, the gradient of the bias is 0 up to rounding
         scale = max(np.abs(b).max(), float(expected_loss) * 0.1)
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+        np.testing.assert_allclose(a, b, rtol=0, atol=near * scale)
     for a, b in zip(layer.get_weights(), plain.get_weights() + norm.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=tolerance)
+        np.testing.assert_allclose(a, b, rtol=near)
 
 
 def test_frozen_it_keeps_its_statistics():
     layer, _, _ = normalized_pair()
-    layer.trainable = False
-    before = layer.get_weights()
-    training, testing = (layer(images(), training=each) for each in (True, False))
-    assert same_to_rounding(training, testing)
-    for a, b in zip(layer.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(a, b)
+    layer.trainable, before = False, layer.get_weights()
+    assert same_to_rounding(layer(images(), training=True), layer(images(), training=False))
+    assert all(map(np.array_equal, layer.get_weights(), before))
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
