@@ -28,12 +28,6 @@ Kind = Literal["surrogate", "solver", "basis"]
 SourceMeaning = Literal["fixed_value", "production"]
 
 FORMAT = 1  # version of `diffkeras.json`: counts up when a key gets another meaning, or goes
-FUNCTIONS = {
-    "serve": ["source_images"],
-    "serve_fixed": ["source_images", "fixed"],
-    "serve_production": ["production"],
-    "serve_general": ["source_images", "fixed", "production"],
-}
 EQUATION = "D∇²u − γu + production = 0 on the free nodes, u = source image on the fixed ones"
 MEANING = {
     "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
@@ -183,19 +177,16 @@ def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str
 
     def general(**given: tf.Tensor) -> tf.Tensor:
         parts = {name: on_lattice(part, solver.lattice)[..., 0] for name, part in given.items()}
-        if "fixed" in parts:
-            parts["fixed"] = tf.broadcast_to(parts["fixed"], tf.shape(parts["source_images"]))
+        parts["fixed"] = tf.broadcast_to(parts["fixed"], tf.shape(parts["source_images"]))
         return solver.solve(**parts).field[..., None]
 
-    def named(name: str) -> Any:
-        # sides are left open, so that the graph itself compares them and says what it expects
-        specs = [
-            tf.TensorSpec((None, None, None, 1), tf.bool if one == "fixed" else tf.float32, one)
-            for one in FUNCTIONS[name]
-        ]
-        return named_function(serve if name == "serve" else general, specs)
-
-    return {name: named(name) for name in FUNCTIONS}
+    # sides are left open, so that the graph itself compares them and says what it expects
+    types = {"source_images": tf.float32, "fixed": tf.bool, "production": tf.float32}
+    specs = [tf.TensorSpec((None, None, None, 1), kind, name) for name, kind in types.items()]
+    return {
+        "serve": named_function(serve, specs[:1]),
+        "serve_general": named_function(general, specs),
+    }
 
 
 def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:

@@ -195,11 +195,10 @@ class TensorSolver:
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
         batch size: `serve`, `certified` and `refined` as in the SavedModel of a surrogate, and
-        `serve_fixed`, `serve_production` and `serve_general` with the fixed nodes, production, or
-        both (`docs/savedmodel.md`). All raise `tf.errors.InvalidArgumentError` for another lattice
-        and for values that are not finite, of which it names the first; where XLA drops these
-        checks, fields are NaN. `diffkeras.json` in the directory describes the medium. An earlier
-        SavedModel at the same place is replaced.
+        `serve_general` with fixed nodes and production (`docs/savedmodel.md`). All raise
+        `tf.errors.InvalidArgumentError` for another lattice and for values that are not finite, of
+        which it names the first; where XLA drops these checks, fields are NaN. `diffkeras.json` in
+        the directory describes the medium. An earlier SavedModel at the same place is replaced.
 
         Construct the solver with precision "float64" if the SavedModel will run on GPUs with
         TensorFloat-32 enabled.

@@ -29,8 +29,8 @@ np.savez(
     serve=solver.serve(images),
     one=solver.serve(images[:1]),
     default=signature(source_images=tf.constant(images))["field"],
-    fixed=solver.serve_fixed(images, np.ones_like(images[:1], bool)),
-    production=solver.serve_production(production),
+    fixed=solver.serve_general(images, np.ones_like(images[:1], bool), 0 * images),
+    production=solver.serve_general(0 * images, 0 * images != 0, production),
     general=solver.serve_general(images, images != 0, production),
 )
 """
@@ -116,7 +116,7 @@ def test_inputs_that_are_refused(loaded, images):
     wrong[1, 2, 3] = np.nan
     one = {
         "serve": loaded.serve,
-        "serve_production": loaded.serve_production,
+        "serve_general": lambda x: loaded.serve_general(0 * x, 0 * x > 0, x),
         "certified": loaded.certified,
         "refined": lambda x: loaded.refined(x, 1e-3),
     }
@@ -129,11 +129,10 @@ def test_inputs_that_are_refused(loaded, images):
         assert len(tf.nest.flatten(function(nothing))[0]) == 0
     for shape in ((1, 1, 1, 1), (1, 1, 20, 1), (2, 16, 1, 1)):
         fixed = np.ones(shape, bool)
-        for function, more in ((loaded.serve_fixed, ()), (loaded.serve_general, (images,))):
-            with pytest.raises(REFUSED, match="16×20 nodes"):
-                function(images, fixed, *more)
+        with pytest.raises(REFUSED, match="16×20 nodes"):
+            loaded.serve_general(images, fixed, images)
     with pytest.raises(REFUSED):
-        loaded.serve_fixed(images, np.ones((3, *LATTICE, 1), bool))
+        loaded.serve_general(images, np.ones((3, *LATTICE, 1), bool), images)
     for tolerance, message in ((1e-12, "smallest that can be promised"), (0.0, "positive")):
         with pytest.raises(REFUSED, match=message):
             loaded.refined(images, tolerance)

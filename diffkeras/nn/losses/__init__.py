@@ -10,7 +10,6 @@ from diffkeras.nn.losses.errors import (
     InverseHuberError,
     NodeLoss,
     PowerError,
-    RelativeError,
     SquaredError,
     WeightedError,
 )
@@ -33,7 +32,6 @@ LOSSES: dict[str, type[NodeLoss]] = {
     "power": PowerError,
     "huber": HuberError,
     "inverse_huber": InverseHuberError,
-    "relative": RelativeError,
     ALTERNATING: AlternatingLoss,
 }
 
