@@ -53,15 +53,10 @@ VALUES_AT_A_TIME = 1 << 16
 
 @dataclass(frozen=True)
 class Axis:
-    """One lattice axis.
+    """One lattice axis."""
 
-    Attributes:
-        nodes: their number N.
-        boundary: of both sides; or (low, high), one absorbing and one reflecting side.
-    """
-
-    nodes: int
-    boundary: AxisBoundary
+    nodes: int  # their number N
+    boundary: AxisBoundary  # of both sides; or (low, high), one absorbing and one reflecting side
 
     def __post_init__(self) -> None:
         if self.nodes < 1:

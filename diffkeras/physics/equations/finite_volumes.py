@@ -57,15 +57,11 @@ def rounding_of(number: float, precision: DTypeLike) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FiniteVolumes:
-    """The operator A of a medium on a lattice, (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k).
+    """The operator A of a medium on a lattice, (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k)."""
 
-    Attributes:
-        couplings: κ ≥ 0 between each node and the next along each axis, on the lattice; 0 beyond
-            a wall.
-        row_sums: σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums.
-    """
-
+    # κ ≥ 0 between each node and the next along each axis, on the lattice; 0 beyond a wall
     couplings: tuple[NDArray[np.float64], ...]
+    # σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums
     row_sums: NDArray[np.float64]
 
     def apply(self, field: NDArray) -> NDArray:
@@ -266,12 +262,9 @@ def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np
 
 @dataclass(frozen=True, eq=False)
 class Ring:
-    """The fixed nodes that have a free neighbour; the other ones have no influence.
+    """The fixed nodes that have a free neighbour; the other ones have no influence."""
 
-    Attributes:
-        nodes: (m,) coordinates along each axis, to index an array of the lattice.
-    """
-
+    # (m,) coordinates along each axis, to index an array of the lattice
     nodes: tuple[NDArray[np.int32], ...]
 
     @property

@@ -42,17 +42,11 @@ RATIO_SAMPLES = 64  # samples at most whose bounds are looked at
 
 
 class Sample(NamedTuple):
-    """A problem of the family with its predictions, which have the values of the fixed nodes.
+    """A problem of the family with its predictions, which have the values of the fixed nodes."""
 
-    Attributes:
-        problem: of the family.
-        plain: by regression alone.
-        field: by Galerkin's method, which starts from that.
-    """
-
-    problem: Problem
-    plain: NDArray[np.float64]
-    field: NDArray[np.float64]
+    problem: Problem  # of the family
+    plain: NDArray[np.float64]  # by regression alone
+    field: NDArray[np.float64]  # by Galerkin's method, which starts from that
 
 
 def barriers_of_basis(

@@ -31,21 +31,15 @@ MOST_FITTED = 400  # points by which lengths are chosen
 
 
 class KernelRegression(NamedTuple):
-    """A fitted regression.
+    """A fitted regression."""
 
-    Attributes:
-        centre, spread: (k,), by which inputs are normalised.
-        lengths: (k,), of the kernel, for normalised inputs.
-        points: (m, k), the training inputs divided by the lengths.
-        weights: (m, r), K⁻¹C.
-        left_out: (m, r), errors of the coefficients of each training point if it is left out.
-    """
-
+    # centre, spread: (k,), by which inputs are normalised
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
-    lengths: NDArray[np.float64]
-    points: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    lengths: NDArray[np.float64]  # (k,), of the kernel, for normalised inputs
+    points: NDArray[np.float64]  # (m, k), the training inputs divided by the lengths
+    weights: NDArray[np.float64]  # (m, r), K⁻¹C
+    # (m, r), errors of the coefficients of each training point if it is left out
     left_out: NDArray[np.float64]
 
     @classmethod
@@ -121,27 +115,24 @@ class Barriers(NamedTuple):
     """The barriers of a family, j for all its problems and for clusters of them.
 
     `barrier_training` makes them.
-
-    Attributes:
-        fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
-        usual_row_sums: on the lattice, what problems of the family usually add to the row sums of
-            the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
-        regression_bound: the upper quartile of the bounds of predictions by regression alone,
-            relative to the field's size.
-        try_above: the lowest decile of the bounds of predictions by Galerkin's method, relative to
-            the field's size. Where so large a bound is enough, a proof is tried without a
-            correction.
-        correction_shares: (2,), the size of the last correction as a share of the field's bound, at
-            the upper quartile of bounds, and at most 1: of fields that are corrected once, and
-            twice. Corrections aim at this share of the needed bound.
-        first_correction: the median size of a first correction, relative to the field's.
     """
 
+    # (2, j, *lattice) float32, those for predictions and those for corrected fields
     fields: NDArray[np.float32]
+    # on the lattice, what problems of the family usually add to the row sums of the one with the
+    # slowest decay, by their own and by slopes; 0 if the diffusivity varies
     usual_row_sums: NDArray[np.float32]
+    # the upper quartile of the bounds of predictions by regression alone, relative to the field's
+    # size
     regression_bound: NDArray[np.float64] = np.array(np.inf)
+    # the lowest decile of the bounds of predictions by Galerkin's method, relative to the field's
+    # size. Where so large a bound is enough, a proof is tried without a correction
     try_above: NDArray[np.float64] = np.array(np.inf)
+    # (2,), the size of the last correction as a share of the field's bound, at the upper quartile
+    # of bounds, and at most 1: of fields that are corrected once, and twice. Corrections aim at
+    # this share of the needed bound
     correction_shares: NDArray[np.float64] = np.zeros(2)
+    # the median size of a first correction, relative to the field's
     first_correction: NDArray[np.float64] = np.array(np.inf)
 
     @classmethod
@@ -155,29 +146,19 @@ class Barriers(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A basis of fields, and a regression from parameters to its coefficients.
+    """A basis of fields, and a regression from parameters to its coefficients."""
 
-    Attributes:
-        mean: (n,) float32, of the snapshots.
-        modes: (q, n) float32, all of them, with those that only Galerkin's method uses.
-        regression: from dimensionless inputs to the coefficients of all modes.
-        errors: (m,), see `ReducedBasis`.
-        fast_modes: r, the number of modes that predictions without a tolerance need.
-        remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
-        converging: the share of samples of the training in which Galerkin's method converged.
-        barriers: for the proofs; None if there are none.
-        worst: see `ReducedBasis`.
-    """
-
-    mean: NDArray[np.float32]
+    mean: NDArray[np.float32]  # (n,) float32, of the snapshots
+    # (q, n) float32, all of them, with those that only Galerkin's method uses
     modes: NDArray[np.float32]
-    regression: KernelRegression
-    errors: NDArray[np.float64]
-    fast_modes: int
-    remainder: float
+    regression: KernelRegression  # from dimensionless inputs to the coefficients of all modes
+    errors: NDArray[np.float64]  # (m,), see `ReducedBasis`
+    fast_modes: int  # r, the number of modes that predictions without a tolerance need
+    remainder: float  # about the Euclidean norm of what all modes leave of a field, before scaling
+    # the share of samples of the training in which Galerkin's method converged
     converging: float = 1.0
-    barriers: Barriers | None = None
-    worst: float = np.inf
+    barriers: Barriers | None = None  # for the proofs; None if there are none
+    worst: float = np.inf  # see `ReducedBasis`
 
     def write(self, path: Path, family: Family) -> None:
         """Write a file, `.npz`, with the family's hash."""

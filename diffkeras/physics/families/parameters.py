@@ -37,23 +37,17 @@ CONCENTRATION_PARTS = ("uptake.maximum", "uptake.constant")
 
 
 class Parameter(NamedTuple):
-    """One number of a family.
+    """One number of a family."""
 
-    Attributes:
-        name: "part" or "part[region]".
-        part: its name, see `parts_of`.
-        nodes: the numbers of the lattice's nodes that it sets: those of its region; without one,
-            those that no region of its part has, and None for all.
-        low, high: its range.
-        is_logarithmic: whether draws are even in its logarithm.
-    """
-
-    name: str
-    part: str
+    name: str  # "part" or "part[region]"
+    part: str  # its name, see `parts_of`
+    # the numbers of the lattice's nodes that it sets: those of its region; without one, those that
+    # no region of its part has, and None for all
     nodes: NDArray[np.intp] | None
+    # low, high: its range
     low: float
     high: float
-    is_logarithmic: bool
+    is_logarithmic: bool  # whether draws are even in its logarithm
 
     @property
     def has_region(self) -> bool:
@@ -302,19 +296,12 @@ def _corners(parameters: tuple[Parameter, ...]) -> Iterator[list[float]]:
 
 
 class Scaling(NamedTuple):
-    """How points of a family become inputs.
+    """How points of a family become inputs."""
 
-    Attributes:
-        scale: the number of the parameter that all fields are divided by; None for none.
-        divided: (p,), the parameters that are divided by it.
-        kept: (p,), the parameters that are inputs.
-        is_logarithmic: (p,), those of which the logarithm is the input.
-    """
-
-    scale: int | None
-    divided: NDArray[np.bool_]
-    kept: NDArray[np.bool_]
-    is_logarithmic: NDArray[np.bool_]
+    scale: int | None  # the number of the parameter that all fields are divided by; None for none
+    divided: NDArray[np.bool_]  # (p,), the parameters that are divided by it
+    kept: NDArray[np.bool_]  # (p,), the parameters that are inputs
+    is_logarithmic: NDArray[np.bool_]  # (p,), those of which the logarithm is the input
 
     @classmethod
     def of(cls, problem: Problem, parameters: tuple[Parameter, ...]) -> "Scaling":

@@ -39,19 +39,12 @@ OFTEN = 0.5  # share of the samples in which Galerkin's method has to converge t
 
 
 class UptakeSample(NamedTuple):
-    """Uptake in the space of a basis, by its rates on few nodes.
+    """Uptake in the space of a basis, by its rates on few nodes."""
 
-    Attributes:
-        nodes: their numbers, (m,).
-        rows: the basis there, (r + 1, m).
-        modes: without the mean, (r, m).
-        weights: W, (r, m).
-    """
-
-    nodes: NDArray[np.intp]
-    rows: NDArray[np.float64]
-    modes: NDArray[np.float32]
-    weights: NDArray[np.float64]
+    nodes: NDArray[np.intp]  # their numbers, (m,)
+    rows: NDArray[np.float64]  # the basis there, (r + 1, m)
+    modes: NDArray[np.float32]  # without the mean, (r, m)
+    weights: NDArray[np.float64]  # W, (r, m)
 
     @classmethod
     def of(

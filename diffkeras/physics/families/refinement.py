@@ -40,17 +40,12 @@ PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
 
 class Refined(NamedTuple):
-    """A field after corrections.
+    """A field after corrections."""
 
-    Attributes:
-        field: on the lattice; the fixed nodes have their values.
-        proof: of a bound as small as needed, constant times barrier; None if there is none.
-        iterations: of conjugate gradients, or of the cycle alone, where it is proven.
-    """
-
-    field: NDArray[np.float64]
+    field: NDArray[np.float64]  # on the lattice; the fixed nodes have their values
+    # of a bound as small as needed, constant times barrier; None if there is none
     proof: BarrierBound | None = None
-    iterations: int = 0
+    iterations: int = 0  # of conjugate gradients, or of the cycle alone, where it is proven
 
 
 class Refinement:

@@ -36,14 +36,10 @@ MODE_STEP, MODE_SNAPSHOTS = 5, 48  # modes that are tried at a time, on so many 
 
 
 class Snapshots(NamedTuple):
-    """Points of a family and their fields.
+    """Points of a family and their fields."""
 
-    Attributes:
-        points: (m, p).
-        fields: (m, n) float32 on all nodes, divided by their scales; 0 on the fixed nodes.
-    """
-
-    points: NDArray[np.float64]
+    points: NDArray[np.float64]  # (m, p)
+    # (m, n) float32 on all nodes, divided by their scales; 0 on the fixed nodes
     fields: NDArray[np.float32]
 
     @classmethod
@@ -78,19 +74,12 @@ def _scaled(family: Family, point: NDArray[np.float64], field: NDArray) -> NDArr
 
 
 class Modes(NamedTuple):
-    """The principal modes of snapshots.
+    """The principal modes of snapshots."""
 
-    Attributes:
-        mean: (n,) float32.
-        modes: (r, n) float32, of norm 1.
-        coefficients: (m, r), of the snapshots.
-        singular_values: (m,), all of them, from the largest to the smallest.
-    """
-
-    mean: NDArray[np.float32]
-    modes: NDArray[np.float32]
-    coefficients: NDArray[np.float64]
-    singular_values: NDArray[np.float64]
+    mean: NDArray[np.float32]  # (n,) float32
+    modes: NDArray[np.float32]  # (r, n) float32, of norm 1
+    coefficients: NDArray[np.float64]  # (m, r), of the snapshots
+    singular_values: NDArray[np.float64]  # (m,), all of them, from the largest to the smallest
 
     @classmethod
     def of(cls, fields: NDArray[np.float32], number: int) -> "Modes":

@@ -102,14 +102,11 @@ class RingProof(Proof):
     for rounding. A is an M-matrix, weakly diagonally dominant, so a field e with A e = 0 on the
     free nodes is nowhere larger than on the fixed nodes next to them, the ring (Varga 2000, §3.5;
     Ciarlet 1970). So the error is at most the mismatch on the ring and what rounding adds.
-
-    Attributes:
-        on_ring: (m,), its values on the ring before that.
-        tolerance: of the field, relative to its largest |value|. In double precision, a bound of
-            this size needn't be sharpened.
     """
 
-    on_ring: NDArray[np.floating]
+    on_ring: NDArray[np.floating]  # (m,), its values on the ring before that
+    # of the field, relative to its largest |value|. In double precision, a bound of this size
+    # needn't be sharpened
     tolerance: float
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:

@@ -132,19 +132,12 @@ class SparseInverse:
 
 @dataclass(frozen=True, eq=False)
 class _Alike:
-    """Blocks of one shape.
+    """Blocks of one shape."""
 
-    Attributes:
-        nodes: (blocks, n), their numbers in the ring.
-        inverse: D⁻¹ of each, (n, n).
-        capacity: C of each.
-        density: V of each, (n,).
-    """
-
-    nodes: NDArray[np.intp]
-    inverse: NDArray[np.float32]
-    capacity: float
-    density: NDArray[np.float32]
+    nodes: NDArray[np.intp]  # (blocks, n), their numbers in the ring
+    inverse: NDArray[np.float32]  # D⁻¹ of each, (n, n)
+    capacity: float  # C of each
+    density: NDArray[np.float32]  # V of each, (n,)
 
     @classmethod
     def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
@@ -222,16 +215,12 @@ def _shape(operator: SpectralOperator, ring: Ring, block: NDArray[np.intp]) -> b
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of the lattice that stands for all of it, near a group of nodes.
+    """A part of the lattice that stands for all of it, near a group of nodes."""
 
-    Attributes:
-        operator: A on the window; its walls are the lattice's where the lattice is in reach.
-        lattice: the sides of the lattice.
-        wraps: whether the lattice is periodic along each axis, while the window is not.
-    """
-
+    # A on the window; its walls are the lattice's where the lattice is in reach
     operator: SpectralOperator
-    lattice: tuple[int, ...]
+    lattice: tuple[int, ...]  # the sides of the lattice
+    # whether the lattice is periodic along each axis, while the window is not
     wraps: tuple[bool, ...]
 
     @classmethod
