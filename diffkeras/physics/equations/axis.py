@@ -118,10 +118,9 @@ class Axis:
     def forward(
         self, values: NDArray, axis: int, full: bool = False, overwrite: bool = False
     ) -> NDArray:
-        """Coefficients in this axis' eigenbasis, along array axis `axis`.
+        """Coefficients in this axis' eigenbasis, along array axis `axis`; may destroy the values.
 
-        Those of a periodic axis are complex: of real values half of the spectrum, of complex values
-        (`full`) all of it. `overwrite` lets the values be destroyed.
+        On a periodic axis they are complex: half of the spectrum of real values, or `full`.
         """
         if self.by_product:
             basis = self._basis(values.dtype)
@@ -166,8 +165,7 @@ class Axis:
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
         """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
 
-        They are for the periodic Green's function of the modes that `keep_modes` keeps. `xp` is the
-        namespace of both arrays.
+        They are for the modes that `keep_modes` keeps. `xp` is the namespace of both arrays.
         """
         direct = xp.abs(i - k)
         match self.sides[0]:

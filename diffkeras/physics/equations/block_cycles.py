@@ -51,7 +51,9 @@ class BlockCycle:
         self._levels = [_Level(volumes, FINEST)]
         nodes = self._levels[0].free.reshape(volumes.row_sums.shape)
         while volumes.row_sums.size > MOST_NODES_INVERTED:
-            volumes, nodes = _blocks_of(volumes), _sums(nodes)
+            couplings = (_between_blocks(c, axis) for axis, c in enumerate(volumes.couplings))
+            volumes = FiniteVolumes(tuple(couplings), _sums(volumes.row_sums))
+            nodes = _sums(nodes)
             self._levels.append(_Level(volumes, COARSER))
         self._nodes = nodes.ravel()  # how many free ones the coarsest blocks have
         # in double precision: a slow decay is a small share of the diagonal
@@ -115,16 +117,10 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 class _Level:
-    """The equations of one level, and linear interpolation to its n nodes from the next one's.
-
-    Attributes:
-        matrix: A, sparse (n, n).
-        smoothing: (n,), what each Jacobi step multiplies a residual by.
-        free: (n,), 1 on the nodes that have equations and 0 on the others.
-    """
+    """The equations of one level, and linear interpolation to its n nodes from the next one's."""
 
     def __init__(self, volumes: FiniteVolumes, damping: list[float]) -> None:
-        self.matrix = volumes.matrix(SINGLE)
+        self.matrix = volumes.matrix(SINGLE)  # A, sparse (n, n)
         self._damping = damping
         self._diagonal = volumes.diagonal.ravel()
         self._interpolations = _interpolations(volumes.row_sums.shape)
@@ -145,6 +141,7 @@ class _Level:
         return other
 
     def _take_memory(self) -> None:
+        # (n,) each: what Jacobi steps multiply a residual by, and 1 on nodes that have equations
         self.smoothing = [np.empty(self._diagonal.shape, SINGLE) for _ in self._damping]
         self.free = np.empty(self._diagonal.shape, SINGLE)
 
@@ -182,15 +179,13 @@ class _Level:
         return values.ravel()
 
 
+# a matrix, its transpose, and the shape of what the matrix multiplies
 Interpolation = tuple[sp.csr_array, sp.csc_array, tuple[int, ...]]
 
 
 @lru_cache(maxsize=32)
 def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
-    """Linear interpolation along each axis, from the last to the first; constant at a wall.
-
-    Each is a matrix, its transpose, and the shape of what the matrix multiplies.
-    """
+    """Linear interpolation along each axis, from the last to the first; constant at a wall."""
     blocks = tuple((side + 1) // 2 for side in lattice)
     matrices: list[Interpolation] = []
     for axis in reversed(range(len(lattice))):
@@ -207,12 +202,6 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
         # scipy multiplies a vector faster than a matrix of one column
         matrices.append((matrix, matrix.T, shape if after > 1 else shape[:1]))
     return matrices
-
-
-def _blocks_of(volumes: FiniteVolumes) -> FiniteVolumes:
-    """The equations of the next coarser level."""
-    couplings = (_between_blocks(c, axis) for axis, c in enumerate(volumes.couplings))
-    return FiniteVolumes(tuple(couplings), _sums(volumes.row_sums))
 
 
 def _between_blocks(coupling: NDArray, axis: int) -> NDArray:

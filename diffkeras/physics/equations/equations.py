@@ -248,8 +248,7 @@ class Equations:
     def residual_and_largest_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
         """F(u) in double precision, and at least its error on any node.
 
-        The largest |u| stands for the terms of each node. So the bound is larger than the one of
-        `residual_with_rounding`, and takes less time.
+        The largest |u| stands for each node's: it takes less time than `residual_with_rounding`.
         """
         terms = largest(field) * self.most_slopes + self.largest_production
         return self.residual(field), self.roundings * EPSILON * terms  # twice what is needed
@@ -309,12 +308,10 @@ class Equations:
 def least_slope(
     uptake: SaturatingUptake, field: NDArray, radius: NDArray | float
 ) -> NDArray | float:
-    """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite.
-
-    As φ is concave, the least slope is that at u + radius.
-    """
+    """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite."""
     if not np.isfinite(radius).all():
         return 0.0
+    # as φ is concave, the slope at u + radius
     # the rounding of the slope is relative; no other one may miss a corner, as in k u
     slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
     upper = field + radius

@@ -37,12 +37,10 @@ EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in t
 # difference, has up to six of the sides: 14, and two for the denominator and for the sizes of the
 # terms, which are computed and rounded.
 STENCIL = 16
-
 # Roundings of each term of F (`equations`), without φ: 14 of A u as above, two of the sums
 # with φ and s, one of the sum of |F| and its rounding, and one for the denominator and the products
 # of roundings.
 EQUATION = 18
-
 # What a bound is multiplied by for its last operations: a few differences, quotients, products and
 # sums, none of which cancels, and conversions to double precision. They are fewer than 16.
 SLACK = 1 + 8 * EPSILON
@@ -172,7 +170,18 @@ class FiniteVolumes:
     def matrix(self, dtype: np.dtype) -> sp.dia_array:
         """A, (nodes, nodes), by its diagonals."""
         nodes = self.row_sums.size
-        parts = list(self._below_diagonal())
+        # couplings of each node with one that comes later, and by how many numbers
+        parts: list[tuple[int, NDArray[np.float64]]] = []
+        for axis, coupling in enumerate(self.couplings):
+            side, stride = coupling.shape[axis], math.prod(coupling.shape[axis + 1 :])
+            last = (slice(None),) * axis + (-1,)
+            if side > 1 and coupling[last].any():  # periodic: the last node is coupled to the first
+                inner, wrapped = coupling.copy(), np.zeros_like(coupling)
+                inner[last] = 0.0
+                wrapped[(slice(None),) * axis + (0,)] = coupling[last]
+                parts += [(stride, inner), ((side - 1) * stride, wrapped)]
+            elif side > 1:
+                parts.append((stride, coupling))
         distances = sorted({distance for distance, _ in parts})
         offsets = [0, *distances, *(-distance for distance in distances)]
         diagonals = np.zeros((len(offsets), nodes), dtype)
@@ -184,20 +193,6 @@ class FiniteVolumes:
             above[distance:] -= flat[: nodes - distance]
             below -= flat
         return sp.dia_array((diagonals, offsets), shape=(nodes, nodes))
-
-    def _below_diagonal(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Couplings of each node with one that comes later, and by how many numbers."""
-        for axis, coupling in enumerate(self.couplings):
-            side, stride = coupling.shape[axis], math.prod(coupling.shape[axis + 1 :])
-            last = (slice(None),) * axis + (-1,)
-            if side > 1 and coupling[last].any():  # periodic: the last node is coupled to the first
-                inner, wrapped = coupling.copy(), np.zeros_like(coupling)
-                inner[last] = 0.0
-                wrapped[(slice(None),) * axis + (0,)] = coupling[last]
-                yield stride, inner
-                yield (side - 1) * stride, wrapped
-            elif side > 1:
-                yield stride, coupling
 
 
 def _neighbours(nodes: Index, axis: int, step: int, side: int) -> Index:
@@ -216,10 +211,7 @@ def finite_volumes(
     unit: float = 1.0,
     couplings: tuple[NDArray[np.float64], ...] = (),
 ) -> FiniteVolumes:
-    """The operator of a medium, divided by `unit`.
-
-    `couplings` are known from a medium with the same diffusivity, step and boundaries.
-    """
+    """The operator of a medium, divided by `unit`; couplings may be those of a similar medium."""
     row_sums = np.empty(lattice)
     row_sums[...] = medium.decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.side_kinds, strict=True)):
@@ -278,10 +270,7 @@ class Ring:
 
 
 def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBoundary, ...]) -> Ring:
-    """The ring of the fixed nodes of a mask, in row-major order.
-
-    Where `fixed` contains each source's number, from 1 on, it is the rings that sources have alone.
-    """
+    """The ring of a mask, in row-major order; of numbered sources, the ring of each alone."""
     # usually few nodes are fixed: asking their neighbours beats operations on whole masks
     numbers = np.flatnonzero(fixed)
     flat = fixed.ravel()

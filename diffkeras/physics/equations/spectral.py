@@ -71,6 +71,7 @@ class TridiagonalSolver:
             pivot = 1.0 + excess if row < axis.nodes - 1 else high + excess
             np.divide(1.0, pivot, out=self.factors[row])
 
+    @cached_property
     def in_single(self) -> "TridiagonalSolver":
         """The same solver in single precision."""
         single = copy.copy(self)
@@ -125,9 +126,7 @@ def _flush(modes: NDArray[np.floating], nothing: float) -> None:
 class SpectralOperator:
     """A on a lattice of two or three sides in a uniform medium.
 
-    Attributes:
-        is_singular: whether constants are in A's null space.
-        is_deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
+    If it `is_deflated`, `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
     """
 
     def __init__(
@@ -216,8 +215,11 @@ class SpectralOperator:
 
     def inverse_by_transforms(self, density: NDArray) -> NDArray:
         """The same as `inverse` without elimination: faster in single precision."""
+        if density.dtype not in self._reciprocals:
+            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings))
+            self._reciprocals[density.dtype] = reciprocal.astype(density.dtype, copy=False)
         coefficients = self._transforms.forward(density)
-        coefficients *= self._reciprocal(density.dtype)
+        coefficients *= self._reciprocals[density.dtype]
         return np.ascontiguousarray(self._transforms.backward(coefficients))
 
     def _inverse_by_elimination(
@@ -232,8 +234,8 @@ class SpectralOperator:
         The lines are solved in float64 unless `in_single`: in float32 the rounding of their pivots
         adds up to √(D/γ)/h times its size, and in two dimensions little time would be saved.
         """
-        lines = self._single_lines if in_single else self._tridiagonal
-        assert lines is not None
+        assert self._tridiagonal is not None
+        lines = self._tridiagonal.in_single if in_single else self._tridiagonal
         coefficients = self._across.forward(sources)
         precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
         working = precision if in_single else np.result_type(precision, np.float64)
@@ -267,10 +269,6 @@ class SpectralOperator:
         return TridiagonalSolver(self.axes[0], shifts)
 
     @cached_property
-    def _single_lines(self) -> TridiagonalSolver | None:
-        return self._tridiagonal and self._tridiagonal.in_single()
-
-    @cached_property
     def green_table(self) -> NDArray[np.float64]:
         """The periodic Green's function at the offsets 0 … period // 2 of each axis.
 
@@ -290,10 +288,7 @@ class SpectralOperator:
         return np.ascontiguousarray(table)
 
     def green_matrix(self, nodes: Nodes, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
-        """G of some nodes, (m, m), by the method of images: only its lower triangle (G = Gᵀ).
-
-        It is filled a few rows at a time, so that the index arrays stay in the cache.
-        """
+        """G of some nodes, (m, m), by the method of images: only its lower triangle (G = Gᵀ)."""
         dtype = np.dtype(dtype)
         if dtype not in self._tables:
             self._tables[dtype] = self.green_table.astype(dtype, copy=False)
@@ -305,7 +300,7 @@ class SpectralOperator:
         nodes = tuple(coordinates.astype(index) for coordinates in nodes)
         count = nodes[0].size
         matrix = np.empty((count, count), table.dtype)
-        for start in range(0, count, ROWS_AT_A_TIME):
+        for start in range(0, count, ROWS_AT_A_TIME):  # index arrays stay in the cache
             stop = min(start + ROWS_AT_A_TIME, count)
             part = slice(start, stop)
             images = [
@@ -326,21 +321,12 @@ class SpectralOperator:
     def green_factor(
         self, nodes: Nodes, dtype: DTypeLike = np.float64
     ) -> tuple[NDArray[np.floating], bool]:
-        """Cholesky's factor U of G = UᵀU, (m, m), in an upper triangle; and whether it failed.
-
-        It fails if rounding leaves G not positive definite.
-        """
+        """Cholesky's factor U of G = UᵀU, (m, m), upper; and whether rounding made it fail."""
         # LAPACK reads columns first, to which the lower triangle is the upper one
         matrix = self.green_matrix(nodes, dtype).T
         factorise = spotrf if matrix.dtype == np.float32 else dpotrf
         factor, failed = factorise(matrix, overwrite_a=True, clean=False)
         return factor, bool(failed)
-
-    def _reciprocal(self, dtype: np.dtype) -> NDArray:
-        if dtype not in self._reciprocals:
-            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings))
-            self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
-        return self._reciprocals[dtype]
 
     def _invert(self, eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
         """1/(eigenvalues + γ), in place of the eigenvalues."""

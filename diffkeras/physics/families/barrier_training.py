@@ -171,15 +171,11 @@ def _once_corrected(
 
 
 def _ratios(refinement: Refinement, sample: Sample) -> tuple[float, float, float, float, float]:
-    """Five ratios, of bounds and corrections of a sample.
+    """Ratios of bounds and corrections of a sample.
 
-    Returns:
-        The bound of the prediction by regression alone over the field's size.
-        The bound of the prediction by Galerkin's method over the field's size.
-        The first correction over the field's size.
-        The bound of the field that is corrected once over that correction.
-        The bound of the field that is corrected twice over the second correction; infinite if that
-            doesn't converge.
+    Over the field's size, the bounds of the prediction by regression alone and by Galerkin's
+    method, and the first correction; over that, the bound of the corrected field. The last is the
+    same of the second correction, infinite if that doesn't converge.
     """
     problem, plain, field = sample
     equations, size = refinement.equations_of(problem), largest(field) or 1.0

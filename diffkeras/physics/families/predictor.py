@@ -53,13 +53,7 @@ class UptakeSample(NamedTuple):
         unknown: NDArray[np.intp],
         rates: Iterable[NDArray[np.float32]],
     ) -> "UptakeSample | None":
-        """W of the modes `rows[unknown]` on all n nodes; None if nothing is taken up.
-
-        Args:
-            rows: see `Galerkin`.
-            unknown: numbers of the modes' rows.
-            rates: of uptake, in blocks (s, n).
-        """
+        """W of the modes `rows[unknown]`, by rates in blocks (s, n); None if they are 0."""
         pool, known, wanted = None, [], []
         for block in rates:
             if pool is None:
@@ -236,17 +230,13 @@ def _products(one: NDArray, other: NDArray) -> NDArray[np.float64]:
 
 
 class Predictor:
-    """A basis with its regression.
-
-    Attributes:
-        fit: of the basis; another fit with the same modes and regression may replace it.
-        rows: (q + 1, n) float32, what coefficients are multiplied by: r modes, the mean, and the
-            modes that only Galerkin's method uses.
-    """
+    """A basis with its regression."""
 
     def __init__(self, family: Family, fit: Fit) -> None:
         few = fit.fast_modes
-        self.fit = fit
+        self.fit = fit  # another one with the same modes and regression may replace it
+        # (q + 1, n) float32, what coefficients are multiplied by: r modes, the mean, and the modes
+        # that only Galerkin's method uses
         self.rows = np.concatenate([fit.modes[:few], fit.mean[None], fit.modes[few:]])
         self.regression = fit.regression.first(few)
         self._family = family
@@ -301,10 +291,7 @@ class Predictor:
         return self.product(coefficients), steps
 
     def _needed_rows(self, coefficients: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
-        """How many of the first rows fields to a tolerance need, (n,): others hardly change them.
-
-        Modes are in the order of their share in the snapshots.
-        """
+        """How many of the first rows fields to a tolerance need, (n,)."""
         squares = np.square(coefficients * self._sizes)
         tails = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]
         few = self.fit.fast_modes

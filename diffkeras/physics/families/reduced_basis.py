@@ -7,7 +7,6 @@ regression gives the coefficients of any other point (non-intrusive reduced basi
 (`refinement`), so that neither has to be trusted.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -36,8 +35,6 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.environment import blas_threads
-
-logger = logging.getLogger(__name__)
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes
@@ -190,13 +187,6 @@ class ReducedBasis:
             barriers, share = barriers_of_basis(basis._refinement, basis._predictor, solved.points)
         basis._fit = basis._fit._replace(barriers=barriers, converging=share)
         basis._predictor.fit = basis._fit
-        if Galerkin.serves(family) and not basis._predictor.can_solve:
-            logger.warning(
-                "Galerkin's method converges for %.0f%% of the samples only and isn't used, so "
-                "predictions with small tolerances take longer: try more snapshots, or narrower "
-                "ranges",
-                100 * share,
-            )
         return basis
 
     def predict(

@@ -49,16 +49,11 @@ class Refined(NamedTuple):
 
 
 class Refinement:
-    """Corrects and proves fields of a family, by what all its problems share.
-
-    Attributes:
-        family: which one.
-        barriers: None without any, so that no bound is found here.
-        equations: of its problem at `Family.lowest_point`, which has the slowest decay.
-    """
+    """Corrects and proves fields of a family, by what all its problems share."""
 
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
         self.family = family
+        # of the slowest decay
         self.equations = Equations(family.quick_problem_at(family.lowest_point))
         self._shared = SharedOperator(self.equations)
         self.set_barriers(barriers)
@@ -68,9 +63,8 @@ class Refinement:
         self.barriers, free = barriers, self.equations.free
         self._usual: BlockCycle | None = None
         if barriers is not None and barriers.usual_row_sums.any():
-            self._usual = self.equations.cycle.plus(
-                barriers.usual_row_sums.astype(np.float64) * free
-            )
+            usual = barriers.usual_row_sums.astype(np.float64)
+            self._usual = self.equations.cycle.plus(usual * free)
         self._choices = [
             BarrierChoice([Barrier(field * free, self.equations) for field in each])
             for each in ([] if barriers is None else barriers.fields.astype(np.float64))

@@ -107,16 +107,13 @@ class SharedEquations(Equations):
         return self.volumes.row_sums - shared.volumes.row_sums
 
     @cached_property
-    def nodes(self) -> NDArray[np.intp] | None:
-        """Those that take up; None for the whole lattice."""
+    def _few(self) -> tuple[NDArray[np.intp], SaturatingUptake] | None:
+        """The nodes that take up, and uptake there; None if that is computed on the lattice."""
         if self._uptake is None or not np.ndim(self._uptake.capacity):
             return None
-        return self._shared.uptake_nodes(np.asarray(self._uptake.capacity))
-
-    @cached_property
-    def uptake_on_nodes(self) -> SaturatingUptake | None:
-        """Uptake on these nodes; None without any."""
-        return self._uptake if self.nodes is None else self.uptake_at(self.nodes)
+        nodes = self._shared.uptake_nodes(np.asarray(self._uptake.capacity))
+        law = None if nodes is None else self.uptake_at(nodes)
+        return None if nodes is None or law is None else (nodes, law)
 
     def uptake_at(self, nodes: NDArray[np.intp]) -> SaturatingUptake | None:
         """Uptake on nodes by their numbers (m,), its own (m,) each or one; None without any."""
@@ -135,8 +132,9 @@ class SharedEquations(Equations):
         result += self.added_row_sums * field
         if self.production is not None:
             result -= self.production
-        if self.uptake_on_nodes is not None and self.nodes is not None:
-            result.reshape(-1)[self.nodes] += self.uptake_on_nodes.rate(field.take(self.nodes))
+        if self._few is not None:
+            nodes, law = self._few
+            result.reshape(-1)[nodes] += law.rate(field.take(nodes))
         elif self._uptake is not None:
             result += self._uptake.rate(field)
         np.copyto(result, 0.0, where=self.fixed)
@@ -152,7 +150,8 @@ class SharedEquations(Equations):
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         # of A, and of Δ by both row sums
         most = self._largest_row_sums + self._shared.largest_row_sum + 2 * self._shared.reach
-        return most + self.uptake_on_nodes.steepest if self.uptake_on_nodes else most
+        law = self._few[1] if self._few else self._uptake
+        return most + law.steepest if law else most
 
     @property
     def _largest_row_sums(self) -> float:
@@ -162,25 +161,25 @@ class SharedEquations(Equations):
     def least_added_row_sums(
         self, field: NDArray[np.float64], radius: float
     ) -> NDArray[np.float32]:
-        """At most `added_row_sums` plus the slopes of φ between u − radius and u + radius.
+        """At most `added_row_sums` plus the slopes of φ between u − radius and u + radius, by node.
 
-        That is node by node. Where the sum is rounded to single precision, that is relative.
+        Where the sum is rounded to single precision, that is relative.
         """
         result = np.empty(self.lattice, np.float32)
         change = self.added_row_sums - 4 * EPSILON * self._largest_row_sums
-        if self.uptake_on_nodes is None or self.nodes is None:
+        if self._few is None:
             np.add(change, super().least_slope(field, radius), out=result, casting="same_kind")
             return result
+        nodes, law = self._few
         result[...] = change
-        change = change.take(self.nodes) if isinstance(change, np.ndarray) else change
-        slope = least_slope(self.uptake_on_nodes, field.take(self.nodes), radius)
-        result.reshape(-1)[self.nodes] = change + slope
+        change = change.take(nodes) if isinstance(change, np.ndarray) else change
+        result.reshape(-1)[nodes] = change + least_slope(law, field.take(nodes), radius)
         return result
 
     def slope(self, field: NDArray) -> NDArray | float:
         """See `Equations`."""
-        if self.uptake_on_nodes is None or self.nodes is None:
+        if self._few is None:
             return super().slope(field)
-        result = np.zeros(self.lattice)
-        result.reshape(-1)[self.nodes] = self.uptake_on_nodes.slope(field.take(self.nodes))
+        (nodes, law), result = self._few, np.zeros(self.lattice)
+        result.reshape(-1)[nodes] = law.slope(field.take(nodes))
         return result

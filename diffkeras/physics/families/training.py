@@ -157,15 +157,11 @@ def _errors_left_out(
 
 
 class Candidates:
-    """Points of a family, with what is known of their errors.
-
-    Attributes:
-        bounds: (n,), the last proven error of each.
-    """
+    """Points of a family, with what is known of their errors."""
 
     def __init__(self, family: Family, points: NDArray[np.float64], worst: float) -> None:
         """Of points (n, p), until no bound exceeds `worst`."""
-        self.bounds = np.full(len(points), np.inf)
+        self.bounds = np.full(len(points), np.inf)  # the last proven error of each
         self._points, self._worst = points, worst
         self._is_new = np.ones(len(points), bool)
         inputs = family.scaling.inputs(points)

@@ -38,19 +38,12 @@ class Barrier:
     the terms of (A + d) w, the positive ones are rounded down and the negative ones up in size,
     each by `SINGLE_SLACK`, which is more than all roundings that follow. `TINY` covers what
     underflows.
-
-    Attributes:
-        field: w ≥ 0, 0 on the fixed nodes; numbers of single precision.
-        rounded_down: less than w, in single precision.
-        highest: its largest value.
-        applied: less than A w; infinite on the fixed nodes.
-        volumes, free: A without slopes, and the free nodes.
     """
 
     def __init__(self, field: NDArray[np.float64], equations: Equations) -> None:
         """`equations` are those that it was made for."""
         single = np.where(field > TINY, field, 0.0).astype(np.float32)
-        self.field = single.astype(np.float64)
+        self.field = single.astype(np.float64)  # w ≥ 0, 0 on the fixed nodes
         self.highest = largest(self.field)
         self.volumes, self.free = equations.volumes, equations.free
         self.applied = self._applied(self.volumes)
@@ -73,7 +66,14 @@ class Barrier:
         size = largest(residual) + rounding
         if size == 0:
             return 0.0
-        applied = self._applied_by(operator)
+        if isinstance(operator, FiniteVolumes):
+            applied = self._applied(operator)
+        else:
+            change = np.minimum(operator, np.float32(HIGHEST))
+            applied = change * self.rounded_down
+            if not change.min() >= 0:
+                np.multiply(change, self._rounded_up, out=applied, where=change < 0)
+            applied += self.applied
         is_barrier = applied.min() > TINY and self.highest < HIGHEST
         if not (is_barrier and LEAST_RESIDUAL < size < np.inf):
             return np.inf
@@ -83,17 +83,6 @@ class Barrier:
         ratio += np.float32(rounding / size + TINY)
         ratio /= applied
         return size * float(ratio.max()) * (1 + SINGLE_SLACK)
-
-    def _applied_by(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
-        """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if isinstance(operator, FiniteVolumes):
-            return self._applied(operator)
-        change = np.minimum(operator, np.float32(HIGHEST))
-        result = change * self.rounded_down
-        if not change.min() >= 0:
-            np.multiply(change, self._rounded_up, out=result, where=change < 0)
-        result += self.applied
-        return result
 
     def _applied(self, volumes: FiniteVolumes) -> NDArray[np.float32]:
         """Less than A w on the free nodes, and infinite on the fixed ones."""
@@ -161,12 +150,9 @@ class BarrierBound(NamedTuple):
 def barrier_of(
     equations: Equations, slope: NDArray | float, profile: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """A solution w on the lattice of about (A + d) w = g; None if there is none that is positive.
+    """A positive solution w on the lattice of about (A + d) w = g > 0; None if there is none.
 
-    Args:
-        equations: of the problem with the slowest decay.
-        slope: d, the least slopes of uptake.
-        profile: g > 0, on the lattice.
+    The equations are those of the slowest decay, and d the least slopes of uptake.
     """
     try:
         step = LinearSteps(equations).solve(

@@ -39,15 +39,11 @@ CAUTION = 0.99  # share of a needed bound, as iterations see bounds in single pr
 
 
 class Enclosure:
-    """The proofs for one problem.
-
-    Attributes:
-        is_too_wide: whether the last one ended without a bound, as it would exceed the needed one.
-    """
+    """The proofs for one problem."""
 
     def __init__(self, equations: Equations, steps: LinearSteps) -> None:
-        self._equations = equations
-        self._steps = steps
+        self._equations, self._steps = equations, steps
+        # whether the last one ended without a bound, as it would exceed the needed one
         self.is_too_wide = False
 
     def bound(
@@ -144,11 +140,7 @@ class Enclosure:
 
 
 class _Test:
-    """Whether conjugate gradients have come far enough.
-
-    Attributes:
-        is_too_wide: whether they have ended because b is larger than needed.
-    """
+    """Whether conjugate gradients have come far enough, or b is larger than needed."""
 
     def __init__(
         self, residual: NDArray, target: NDArray, free: NDArray, needed: float, may_fail: bool

@@ -28,31 +28,25 @@ from diffkeras.physics.equations.spectral import SpectralOperator
 
 def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> float:
     """The bound of |A_ff⁻¹ρ| of a field that should satisfy the equation on the free nodes."""
-    operator, free = equations.operator, equations.free
+    operator, free, production = equations.operator, equations.free, equations.production
     if not free.any():
         return 0.0
-    if operator.is_deflated and free.all():
-        return _allowance_of_balance(equations, field)
-    production = 0.0 if equations.production is None else equations.production
-    residual = float(_residual(operator, field, production).max(where=free, initial=0.0))
-    return inverse_norm_bound(equations) * residual * SLACK
-
-
-def _residual(
-    operator: SpectralOperator, field: NDArray[np.float64], production: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
-    """At least |A f − s| on each node."""
+    production = np.zeros(field.shape) if production is None else production
     applied, sizes = operator.volumes.apply_with_sizes(field)
     applied -= production
-    return np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
+    residual = np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
+    most = float(residual.max(where=free, initial=0.0)) * SLACK  # at least |A f − s|
+    if operator.is_deflated and free.all():
+        return _allowance_of_balance(equations, field, production, most)
+    return inverse_norm_bound(equations) * most
 
 
-def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> float:
+def _allowance_of_balance(
+    equations: Equations, field: NDArray[np.float64], production: NDArray[np.float64], most: float
+) -> float:
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
     operator = equations.operator
-    production = np.zeros(field.shape) if equations.production is None else equations.production
-    residual = float(_residual(operator, field, production).max()) * SLACK
-    spread = math.sqrt(field.size) * residual / operator.constant_eigenvalue
+    spread = math.sqrt(field.size) * most / operator.constant_eigenvalue
     produced = math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
     rounding = 4 * EPSILON * (abs(produced) + abs(lost))

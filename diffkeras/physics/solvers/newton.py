@@ -65,16 +65,9 @@ def solve_by_newton(equations: Equations, options: Options) -> Solved:
 
 
 class NewtonRun:
-    """A field on its way to the solution.
+    """A field on its way to the solution."""
 
-    Attributes:
-        field: on the lattice; the ring has its values, and fixed nodes inside, which have no
-            influence, are 0.
-        bound: the smallest proven bound of its error, rounding to float64 included; infinite before
-            any. Once `solve` or `certify` has ended, it belongs to the field.
-        steps: of Newton's method, so far.
-    """
-
+    # the ring has its values, and fixed nodes inside, which have no influence, are 0
     field: NDArray[np.floating]
 
     def __init__(self, equations: Equations, start: NDArray[np.float64] | None = None) -> None:
@@ -87,7 +80,8 @@ class NewtonRun:
         self._ring_size = largest(equations.ring_values)
         # of the fixed values, by division: no field is changed by more (maximum principle)
         self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
-        self.bound, self.steps = np.inf, 0
+        self.bound = np.inf  # the smallest proven one, rounding to float64 included
+        self.steps = 0
         self._last_norm = self._last_change = np.inf
         self._has_start = start is not None
         self._set(np.zeros(equations.lattice) if start is None else np.array(start))
@@ -248,22 +242,18 @@ class NewtonRun:
             return step
         self._set(self.field - step.solution)
         if self._equations.is_linear:
-            self._watch(largest(step.solution))
+            # single precision may round a slow decay away, and then steps lead astray: they correct
+            # as much as the last one
+            change, last = largest(step.solution), self._last_change
+            if change > max(last / 2, SINGLE_REDUCTION * self._size):
+                self._linear.needs_double = True
+            self._last_change = change
         if self._has_start:
             self._has_start = False
             if largest(step.solution) > 2 * self._size:  # zeros are nearer
                 self._set(np.zeros(self._equations.lattice))
                 return self._step(goal)
         return step
-
-    def _watch(self, change: float) -> None:
-        """Take double precision where a linear problem's step corrects as much as the last one.
-
-        Single precision may round a slow decay away, and then steps lead astray.
-        """
-        if change > max(self._last_change / 2, SINGLE_REDUCTION * self._size):
-            self._linear.needs_double = True
-        self._last_change = change
 
     def _prove(
         self, needed: float, estimate: float, *, may_fail: bool

@@ -99,11 +99,7 @@ def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockIn
 
 
 class SparseInverse:
-    """LᵀL ≈ G⁻¹ of a ring.
-
-    Attributes:
-        factor: L, sparse (m, m) in float32, lower triangular in the blocks' order.
-    """
+    """LᵀL ≈ G⁻¹ of a ring."""
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         window = Window.of(operator)
@@ -122,6 +118,7 @@ class SparseInverse:
             places = starts[block][:, None] + np.arange(nodes.size)
             data[places] = rows
             indices[places] = nodes
+        # L, lower triangular in the blocks' order
         self.factor = sp.csr_array((data, indices, starts), shape=(ring.size, ring.size))
         self._transposed = self.factor.T
 

@@ -54,15 +54,10 @@ ROUNDING = 4 * EPSILON
 
 
 class RingSystem:
-    """G q = c on the ring of a problem.
+    """G q = c on the ring of a problem."""
 
-    Attributes:
-        method: its solver's name.
-        iterations: products with G so far; 0 for a factorisation.
-    """
-
-    method: str
-    iterations = 0
+    method: str  # its solver's name
+    iterations = 0  # products with G so far; 0 for a factorisation
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         self._operator, self._ring = operator, ring
@@ -166,10 +161,9 @@ class RingIteration(RingSystem):
 
 
 def solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
-    """See `table.Solver`.
+    """See `table.Solver`; in the precision of the options, if that meets the tolerance.
 
-    With production it is always in float64, and otherwise in the precision of the options if that
-    meets the tolerance.
+    With production it is always in float64.
     """
     if equations.production is not None:
         return _field_of_production(equations, system, options)
@@ -203,11 +197,8 @@ def _field_of_values(
     By the discrete maximum principle a field with A u = 0 on the free nodes is nowhere further from
     the solution than on the ring, so the residual there bounds the error everywhere. Rounding of
     the last transforms violates A u = 0, which the ring doesn't show. Where that could matter in
-    single precision, these transforms are in double precision.
-
-    Returns:
-        The field, its residual on the ring, and the precision used, which is the precision of the
-        options if that meets the tolerance (absolute).
+    single precision, these transforms are in double precision. The field comes with its residual on
+    the ring, and the precision used. The tolerance is absolute.
     """
     operator, ring, tolerance = equations.operator, equations.ring, options.tolerance
     for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
@@ -296,11 +287,8 @@ def _produced(
 ) -> tuple[NDArray[np.float64], float, float]:
     """The field u with A u = source on the free nodes and values (m,) on the ring.
 
-    `size` is the size of the field that this one corrects, if it corrects one.
-
-    Returns:
-        The field, the largest |value| of its particular field, and the largest mismatch on the
-        ring.
+    `size` is the size of the field that this one corrects, if it corrects one. It comes with the
+    largest |value| of its particular field, and the largest mismatch on the ring.
     """
     ring = equations.ring
     field = particular_field(equations, source, correct=size is not None)

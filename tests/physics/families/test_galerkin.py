@@ -79,7 +79,7 @@ def test_steps_of_rounding_s_size_have_converged():
         assert basis.predict(point, 1e-6).stats.newton_steps <= 2
 
 
-def test_what_does_not_converge_is_seen_and_not_used(monkeypatch, caplog):
+def test_what_does_not_converge_is_seen_and_not_used(monkeypatch):
     def diverging(self, coefficients, *_):
         return coefficients, 0
 
@@ -87,7 +87,6 @@ def test_what_does_not_converge_is_seen_and_not_used(monkeypatch, caplog):
     family = stroma_family(16)
     basis = dk.ReducedBasis.train(family, 12)
     assert basis.converging == 0
-    assert "converges for 0% of the samples" in caplog.text
     monkeypatch.delattr(Galerkin, "improved")  # it isn't even tried
     point = family.draw(1, seed=3)[0]
     assert check_prediction(basis, point, 1e-3).stats.newton_steps == 0
