@@ -101,7 +101,9 @@ class LinearSteps:
         """The same as `solve`, for b (n,) that is scaled already."""
         result = None
         try:
-            matrix = self._matrix(slope)
+            volumes, free = self._equations.volumes.on(self._equations.free), self._equations.free
+            row_sums = (volumes.row_sums + slope * free).astype(np.float64)
+            matrix = FiniteVolumes(volumes.couplings, row_sums).matrix(np.dtype(np.float64))
             precondition = self._precondition or self._set_up(matrix)
             result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_DOUBLE_CYCLES)
             self.iterations += result.iterations
@@ -113,12 +115,6 @@ class LinearSteps:
             self.needs_double = False  # for other slopes
             raise ConvergenceError(f"the equations can't be solved: {self._obstacle}")
         return result
-
-    def _matrix(self, slope: NDArray | float) -> sp.dia_array:
-        """A + d in double precision, (n, n)."""
-        volumes, free = self._equations.volumes.on(self._equations.free), self._equations.free
-        row_sums = (volumes.row_sums + slope * free).astype(np.float64)
-        return FiniteVolumes(volumes.couplings, row_sums).matrix(np.dtype(np.float64))
 
     @property
     def _obstacle(self) -> str:

@@ -12,11 +12,11 @@ from scipy.stats import qmc
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole, real_array
 from diffkeras.physics.families.parameters import (
+    MAY_BE_TOO_SMALL,
+    REMOVING,
     Scaling,
-    check_corners,
-    lowest_point,
+    corners,
     parameters_of,
-    smallest,
 )
 from diffkeras.physics.problem.parts import ON_LATTICE, parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
@@ -96,8 +96,22 @@ class Family:
         self.low = np.array([parameter.low for parameter in self.parameters])
         self.high = np.array([parameter.high for parameter in self.parameters])
         self.scaling = Scaling.of(problem, self.parameters)
-        self._smallest = smallest(self.parameters)
-        check_corners(self.parameters, self._problem_of)
+        # below which an absolute value that isn't 0 may be too small for a problem
+        self._smallest = np.array(
+            [
+                abs(p.nearest_to_zero) if MAY_BE_TOO_SMALL.fullmatch(p.part) else 0.0
+                for p in self.parameters
+            ]
+        )
+        for corner in corners(self.parameters):
+            try:
+                self._problem_of(np.array(corner))
+            except PhysicsError as error:
+                pairs = zip(self.names, corner, strict=True)
+                shown = ", ".join(f"{name} {value:g}" for name, value in pairs)
+                raise PhysicsError(
+                    f"the ranges contain {shown}, which makes no problem: {error}"
+                ) from None
 
     def __repr__(self) -> str:
         ranges = ", ".join(f"{p.name}: {p.low:g} to {p.high:g}" for p in self.parameters)
@@ -210,7 +224,8 @@ class Family:
     @property
     def lowest_point(self) -> NDArray[np.float64]:
         """The point (p,) of the lower ends of what removes, with all else in the middle."""
-        return lowest_point(self.parameters)
+        ends = [p.low if REMOVING.fullmatch(p.part) else p.middle for p in self.parameters]
+        return np.array(ends)
 
     def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.

@@ -135,15 +135,6 @@ class Barriers(NamedTuple):
     # the median size of a first correction, relative to the field's
     first_correction: NDArray[np.float64] = np.array(np.inf)
 
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any], lattice: tuple[int, ...]) -> "Barriers | None":
-        """The barriers among a file's arrays, by their names here; None if it has none."""
-        if not set(cls._fields) & set(arrays):
-            return None
-        shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
-        check_arrays(arrays, dict(zip(cls._fields, shapes, strict=True)))
-        return cls(*(arrays[name] for name in cls._fields))
-
 
 class Fit(NamedTuple):
     """A basis of fields, and a regression from parameters to its coefficients."""
@@ -183,7 +174,11 @@ class Fit(NamedTuple):
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
             _check(read, family)
-            barriers = Barriers.of_arrays(read, family.problem.lattice)
+            barriers, lattice = None, family.problem.lattice
+            if set(Barriers._fields) & set(read):
+                shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
+                check_arrays(read, dict(zip(Barriers._fields, shapes, strict=True)))
+                barriers = Barriers(*(read[name] for name in Barriers._fields))
         except (TypeError, ValueError) as error:
             raise DataError(f"{path} can't be read as a basis: {error}") from None
         regression = KernelRegression(*(read[name] for name in KernelRegression._fields))

@@ -10,7 +10,7 @@ by it.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -235,47 +235,12 @@ def _check_overlaps(parameters: Iterable[Parameter]) -> None:
             )
 
 
-def lowest_point(parameters: tuple[Parameter, ...]) -> NDArray[np.float64]:
-    """The point (p,) of the lower ends of what removes, with all else in the middle."""
-    return np.array([p.low if REMOVING.fullmatch(p.part) else p.middle for p in parameters])
+def corners(parameters: tuple[Parameter, ...]) -> Iterator[list[float]]:
+    """The corners of the ranges where the conditions of a problem are most at risk.
 
-
-def smallest(parameters: tuple[Parameter, ...]) -> NDArray[np.float64]:
-    """(p,), below which an absolute value that isn't 0 may be too small for a problem."""
-    least = [p.nearest_to_zero if MAY_BE_TOO_SMALL.fullmatch(p.part) else 0.0 for p in parameters]
-    return np.abs(least)
-
-
-def check_corners(
-    parameters: tuple[Parameter, ...], problem_at: Callable[[NDArray[np.float64]], object]
-) -> None:
-    """Raise an error unless all points within the ranges make problems, except for tiny numbers.
-
-    Each condition of a problem is monotone in each parameter. So it holds within the ranges if it
-    does in the corner where it is most at risk. The ends, with the middles of all other ranges, are
-    tried first, as errors at an end are easier to read. Numbers next to 0, which may be too small,
-    are left out (`smallest`). `problem_at` raises a PhysicsError for a point that is no problem.
+    Each condition is monotone in each parameter. So it holds within the ranges if it does in these,
+    except for numbers next to 0, which may be too small.
     """
-    middles = np.array([parameter.middle for parameter in parameters])
-
-    def check(point: NDArray[np.float64], what: str) -> None:
-        try:
-            problem_at(point)
-        except PhysicsError as error:
-            raise PhysicsError(f"{what}, makes no problem: {error}") from None
-
-    for number, parameter in enumerate(parameters):
-        for end, value in (("lower", parameter.low), ("upper", parameter.high)):
-            point = middles.copy()
-            point[number] = value
-            check(point, f"the {end} end of {parameter.name}, {value:g}")
-    for corner in _corners(parameters):
-        pairs = zip(parameters, corner, strict=True)
-        check(np.array(corner), f"the corner {', '.join(f'{p.name} {v:g}' for p, v in pairs)}")
-
-
-def _corners(parameters: tuple[Parameter, ...]) -> Iterator[list[float]]:
-    """The corners where the conditions of a problem are most at risk."""
 
     def lower(*kinds: re.Pattern[str]) -> list[float]:
         """The lower ends of parts of these kinds, the upper ends of all others."""

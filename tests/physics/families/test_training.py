@@ -121,44 +121,34 @@ def test_a_saved_basis_predicts_the_same(tmp_path):
 
 
 def test_damaged_files_and_other_families_are_refused(tmp_path):
-    file = tmp_path / "basis.npz"
-    with pytest.raises(DataError, match="can't be read as a basis"):
-        dk.ReducedBasis.load(file, tissue_family())
+    file, family = tmp_path / "basis.npz", tissue_family()
+
+    def refused(message):
+        with pytest.raises(DataError, match=message):
+            dk.ReducedBasis.load(file, family)
+
+    refused("can't be read as a basis")
     tissue_basis().save(file)
-    content = file.read_bytes()
+    content, arrays = file.read_bytes(), dict(np.load(file))
     with pytest.raises(DataError, match="basis of another family"):
         dk.ReducedBasis.load(file, tissue_family(16))
-    for damaged in (b"", content[:-100], content[: len(content) // 2], b"\x93NUMPY" + content):
-        file.write_bytes(damaged)
-        with pytest.raises(DataError, match="can't be read as a basis"):
-            dk.ReducedBasis.load(file, tissue_family())
     changed = bytearray(content)
     changed[len(content) // 2] ^= 1
-    file.write_bytes(changed)
-    with pytest.raises(DataError, match="can't be read as a basis"):
-        dk.ReducedBasis.load(file, tissue_family())
-    file.write_bytes(content)
-    arrays = dict(np.load(file))
+    for damaged in (b"", content[:-100], content[: len(content) // 2], b"\x93NUMPY", changed):
+        file.write_bytes(damaged)
+        refused("can't be read as a basis")
     np.savez(file, **{**arrays, "format": 3})
-    with pytest.raises(DataError, match=r"has format 3, .* again with `ReducedBasis.train`"):
-        dk.ReducedBasis.load(file, tissue_family())
-    for name in ("mean", "weights", "correction_shares"):
+    refused(r"has format 3, .* again with `ReducedBasis.train`")
+    for name in ("format", "mean", "weights", "correction_shares"):
         without = {key: array for key, array in arrays.items() if key != name}
         np.savez(file, **without)
-        with pytest.raises(DataError, match=f"read as a basis: {name} is missing"):
-            dk.ReducedBasis.load(file, tissue_family())
+        refused(f"read as a basis: {name} is missing")
         for wrong in (arrays[name] * np.nan, arrays[name] + 1j, arrays[name].astype(str)):
             np.savez(file, **{**without, name: wrong})
-            with pytest.raises(DataError, match=f"{name} contains other things than real numbers"):
-                dk.ReducedBasis.load(file, tissue_family())
+            refused(f"{name} contains other things than real numbers")
     for name in ("mean", "points", "weights", "usual_row_sums", "correction_shares"):
         np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
-        with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
-            dk.ReducedBasis.load(file, tissue_family())
-    file.unlink()
-    np.save(file, np.zeros(3))
-    with pytest.raises(DataError, match="can't be read as a basis"):
-        dk.ReducedBasis.load(tmp_path / "basis.npz.npy", tissue_family())
+        refused(r"read as a basis: \w+ has the shape \(.*\), not ")
 
 
 def test_another_number_of_fast_modes_is_refused_or_breaks_no_bound(tmp_path):
@@ -189,30 +179,23 @@ def test_fields_too_large_for_single_precision_are_an_error():
         dk.ReducedBasis.train(family, 8, tolerance=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"snapshots": 5, "modes": 6}, "6 modes is larger than 5 snapshots"),
-        ({"snapshots": 1}, "snapshots must be a whole number from 2"),
-        ({"snapshots": 5, "modes": 0}, "modes must be a whole number from 1"),
-        ({"snapshots": 5, "tolerance": 2}, "tolerance must lie between"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(PhysicsError, match=message):
-        dk.ReducedBasis.train(tissue_family(16), **arguments)
-
-
-def test_bases_of_no_family_are_refused(tmp_path):
-    problem = tissue_family(16).problem
-    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
-        dk.ReducedBasis.train(problem)
-    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
-        dk.ReducedBasis.train_to(problem, 0.1)
-    with pytest.raises(PhysicsError, match="one of a Family, not of None"):
-        dk.ReducedBasis.load(tmp_path / "basis.npz", None)
-    with pytest.raises(PhysicsError, match=r"worst must lie between .* and 1, not nan"):
-        dk.ReducedBasis.train_to(tissue_family(16), np.nan)
+def test_bad_arguments_are_refused(tmp_path):
+    family, train, train_to = tissue_family(16), dk.ReducedBasis.train, dk.ReducedBasis.train_to
+    for call, message in (
+        (lambda: train(family, 5, modes=6), "6 modes is larger than 5 snapshots"),
+        (lambda: train(family, 1), "snapshots must be a whole number from 2"),
+        (lambda: train(family, 5, modes=0), "modes must be a whole number from 1"),
+        (lambda: train(family, 5, tolerance=2), "tolerance must lie between"),
+        (lambda: train(family, 5, processes=0), "processes must be a whole number from 1"),
+        (lambda: train(family.problem), "one of a Family, not of Problem"),
+        (lambda: train_to(family.problem, 0.1), "one of a Family, not of Problem"),
+        (lambda: train_to(family, np.nan), r"worst must lie between .* and 1, not nan"),
+        (lambda: dk.ReducedBasis.load(tmp_path / "a.npz", None), "one of a Family, not of None"),
+        (lambda: tissue_basis().save(tmp_path / "basis.h5"), r"to a \.npz file, not to .*\.h5"),
+    ):
+        with pytest.raises(PhysicsError, match=message):
+            call()
+    assert not [*tmp_path.iterdir()]
 
 
 def candidates(bounds, worst=1e-3):
