@@ -38,14 +38,14 @@ from diffkeras.physics.arguments import FASTEST, SLOWEST, ReadOnlyArrays, larges
 from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
-from diffkeras.physics.equations.linear_steps import (
+from diffkeras.physics.problem.parts import check_names, parts_of
+from diffkeras.physics.problem.problem import Problem, check_finite
+from diffkeras.physics.proofs.enclosure import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
     Goal,
     LinearSteps,
 )
-from diffkeras.physics.problem.parts import check_names, parts_of
-from diffkeras.physics.problem.problem import Problem, check_finite
 from diffkeras.physics.solvers.correction import corrected
 from diffkeras.physics.solvers.table import solve_equations
 from diffkeras.system.environment import blas_threads

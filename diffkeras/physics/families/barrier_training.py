@@ -18,7 +18,6 @@ from scipy.cluster.vq import kmeans2
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
 from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.refinement import (
@@ -31,6 +30,7 @@ from diffkeras.physics.families.refinement import (
 from diffkeras.physics.families.shared_equations import SharedEquations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
+from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones

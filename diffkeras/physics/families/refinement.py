@@ -18,12 +18,12 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
+from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
 from diffkeras.physics.solvers.interface import SolveStatistics

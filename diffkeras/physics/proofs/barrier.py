@@ -22,7 +22,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
+from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one

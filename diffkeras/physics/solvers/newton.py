@@ -1,6 +1,6 @@
 """Newton's method, of which one step solves a linear problem.
 
-Newton's step solves (A + φ'(û)) δ = −F(û) on the free nodes (`linear_steps`). Where φ is concave,
+Newton's step solves (A + φ'(û)) δ = −F(û) on the free nodes (`enclosure`). Where φ is concave,
 its tangents lie above it, so û + δ is a subsolution: from the second iterate on the iterates ascend
 to the solution, from any start (Ortega & Rheinboldt 1970, §13.3). Fixed values and productions ≥ 0
 make 0 a subsolution, and the larger one of two subsolutions is one again. So iterates are
@@ -21,15 +21,15 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
-from diffkeras.physics.equations.linear_steps import (
+from diffkeras.physics.proofs.enclosure import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
+    Enclosure,
     Goal,
     LinearStep,
     LinearSteps,
     helpful_decay,
 )
-from diffkeras.physics.proofs.enclosure import Enclosure
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way

@@ -37,9 +37,9 @@ from scipy.linalg.lapack import dpotrs, spotrs
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.block_cycles import conjugate_gradients
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, Ring
-from diffkeras.physics.equations.linear_steps import conjugate_gradients
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner

@@ -9,8 +9,8 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Problem, certify, solve
-from diffkeras.physics.equations import linear_steps
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.proofs import enclosure
 from diffkeras.physics.solvers import newton
 from tests.helpers.plain_equations import reference
 
@@ -38,7 +38,7 @@ def test_double_precision_takes_the_steps_where_geometric_cycles_do_not_converge
     diffusivity = np.where(np.indices(LATTICE)[0] < 7, 1.0, lower)
     problem = Problem(vessels, uptake=MichaelisMenten(cells, 0.2), diffusivity=diffusivity)
     exact, _ = reference(problem)
-    monkeypatch.setattr(linear_steps, "MOST_CYCLES", 1)
+    monkeypatch.setattr(enclosure, "MOST_CYCLES", 1)
     solution = solve(problem)
     assert abs(solution.field - exact).max() <= solution.error_bound
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.equations.linear_steps import direct_cost
+from diffkeras.physics.proofs.enclosure import direct_cost
 from tests.helpers.plain_equations import reference, solve_reference
 
 
@@ -46,7 +46,7 @@ def test_a_manufactured_solution_converges_with_second_order(boundary):
     assert orders == pytest.approx(2, abs=0.1)
 
 
-STEPS = "diffkeras.physics.equations.linear_steps"
+STEPS = "diffkeras.physics.proofs.enclosure"
 
 
 def noise(lattice: tuple[int, ...], contrast: float, decay: float) -> Problem:
