@@ -34,6 +34,7 @@ LOSSES = [
     losses.PowerError(1.5, normalize_weight=True, weight=losses.StepWeight(7.0)),
     losses.HuberError(0.1, weight="tanh", weight_from="prediction", weight_gradient=True),
     losses.InverseHuberError(0.1, weight="tanh"),
+    losses.RelativeError(0.01),
     losses.AbsoluteError(),
 ]
 METRICS = [

@@ -10,6 +10,7 @@ from diffkeras.nn.losses.errors import (
     InverseHuberError,
     NodeLoss,
     PowerError,
+    RelativeError,
     SquaredError,
     WeightedError,
 )
@@ -32,6 +33,7 @@ LOSSES: dict[str, type[NodeLoss]] = {
     "power": PowerError,
     "huber": HuberError,
     "inverse_huber": InverseHuberError,
+    "relative": RelativeError,
     ALTERNATING: AlternatingLoss,
 }
 

@@ -218,3 +218,23 @@ class InverseHuberError(WeightedError):
         size = keras.ops.abs(difference)
         squared = (keras.ops.square(difference) + self.delta**2) / (2.0 * self.delta)
         return keras.ops.where(size < self.delta, size, squared)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class RelativeError(WeightedError):
+    """w(y) · |e|/(|y| + ε) with e = ŷ − y.
+
+    Args:
+        epsilon: ε, above 0, in units of the field on the network's scale. For targets far below
+            it, the loss is the absolute error divided by ε.
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(self, epsilon: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.epsilon = check_positive("epsilon", epsilon)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """|e|/(|y| + ε)."""
+        return keras.ops.abs(difference) / (keras.ops.abs(target) + self.epsilon)

@@ -46,6 +46,7 @@ def test_fit_passes_target_and_sample_weights_on():
         *(losses.PowerError(alpha) for alpha in (0.1, 0.5, 1.5)),
         HUBER,
         losses.InverseHuberError(0.2),
+        losses.RelativeError(0.1),
         AbsoluteError(weight="tanh", weight_from="prediction"),
     ],
 )
@@ -91,7 +92,13 @@ def test_arrays_that_would_be_broadcast_are_refused():
 @pytest.mark.parametrize("bad", [0, float("nan"), float("inf"), "0.5", None, True, 10**400])
 def test_parameters_must_be_above_zero(bad):
     message = "must be (a number|positive and finite)"
-    for make in (losses.PowerError, losses.HuberError, losses.InverseHuberError, StepWeight):
+    for make in (
+        losses.PowerError,
+        losses.HuberError,
+        losses.InverseHuberError,
+        losses.RelativeError,
+        StepWeight,
+    ):
         with pytest.raises(ValueError, match=message):
             make(bad)
 
@@ -161,6 +168,7 @@ ERROR = {
         {"delta": 0.2},
         lambda e, y: np.where(np.abs(e) < 0.2, np.abs(e), (e**2 + 0.04) / 0.4),
     ),
+    "relative": ({"epsilon": 0.1}, lambda e, y: np.abs(e) / (np.abs(y) + 0.1)),
 }
 WEIGHT = {
     None: lambda y, x: np.ones_like(y),
