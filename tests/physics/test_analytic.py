@@ -1,13 +1,11 @@
 """The solver against analytic solutions of the continuum, by order of convergence."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
-import scipy.special
 
-from diffkeras.physics import FixedFlux, solve
+from diffkeras.physics import solve
 from tests.helpers.analytic import disc_in_plane, producing_disc_in_plane, sine_mode
 
 NAMES = ("absorbing", "reflecting", "periodic")
@@ -26,7 +24,7 @@ def error_of_mode(refinement: int, end: str, sides: str) -> float:
     """Largest difference to the continuum's mode, on a domain of 1 × 1.5 with l_D = 0.4."""
     height, width, length = 1.0, 1.5, 0.4
     step = 1 / refinement
-    rows = {"absorbing": refinement, "reflecting": refinement, "periodic": refinement}[end]
+    rows = refinement
     # a reflecting end lies half a step beyond the last node
     height += {"reflecting": -step / 2}.get(end, 0.0)
     columns = round(1.5 * refinement) - (sides == "absorbing")
@@ -75,13 +73,6 @@ def test_rasterised_discs_converge_with_about_first_order():
     assert fine[1] < 0.002
 
 
-def test_disc_at_paper_scale_is_within_five_percent_of_the_continuum():
-    ticks = np.arange(201) - 100
-    distance = np.hypot(ticks[:, None], ticks)
-    field = solve((distance <= 5).astype(np.float64)).field
-    assert abs(field - disc_in_plane(distance, 5.0, 20.0)).max() == pytest.approx(0.047, abs=0.002)
-
-
 def errors_of_producing_disc(nodes: int) -> tuple[float, float]:
     """Largest and mean error at R = l_D = 1 with so many nodes a radius.
 
@@ -104,57 +95,28 @@ def test_a_producing_disc_converges_to_that_of_the_continuum():
     assert largest[-1] < 1e-3
 
 
-def test_a_flux_into_a_half_space_decays_over_the_diffusion_length():
-    diffusivity, flux, length = 2.0, 0.3, 1.0
-    errors = []
-    for nodes in (8, 16, 32):  # to a diffusion length
-        step = 1 / nodes
-        boundary = ((FixedFlux(flux), "absorbing"), "periodic")
-        options = {"decay": diffusivity / length**2, "step": step, "boundary": boundary}
-        field = solve(np.zeros((20 * nodes, 1)), diffusivity=diffusivity, **options).field[:, 0]
-        depth = (np.arange(20 * nodes) + 0.5) * step
-        exact = flux * length / diffusivity * np.exp(-depth / length)
-        errors.append(abs(field - exact).max() / exact.max())
-    assert errors[-1] < 1e-3
-    for coarse, fine in itertools.pairwise(errors):
-        assert math.log2(coarse / fine) == pytest.approx(2, abs=0.15)
-
-
-def errors_of_krogh(nodes: int, zeroth: bool) -> tuple[float, float]:
+def errors_of_krogh(nodes: int) -> tuple[float, float]:
     """Largest and mean error around a capillary of R = 1 and value 1 in tissue of radius 4.
 
-    A quarter of it, mirrored at its top and left side; what is beyond the tissue hardly conducts.
+    Uptake doesn't depend on the concentration (Krogh 1919). A quarter of it, mirrored at its top
+    and left side; what is beyond the tissue hardly conducts.
     """
     step, inner, outer, uptake = 4.5 / nodes, 1.0, 4.0, 0.05
     places = (np.arange(nodes) + 0.5) * step
     r = np.hypot(places[:, None], places)
     tissue = (r > inner) & (r < outer)
+    medium = {"diffusivity": np.where(r < outer, 1.0, 1e-5), "step": step, "decay": 0.0}
+    taken = np.where(tissue, -uptake, 0.0)
     image = (r <= inner).astype(np.float64)
-    medium = {"diffusivity": np.where(r < outer, 1.0, 1e-5), "step": step}
-    medium |= {"boundary": "reflecting", "tolerance": 1e-8}
-    if zeroth:  # Krogh 1919
-        taken = np.where(tissue, -uptake, 0.0)
-        field = solve(image, production=taken, decay=0.0, **medium).field
-        bent, flow = uptake / 4 * (r**2 - inner**2), uptake / 2 * outer**2
-        exact = 1 + bent - flow * np.log(r / inner)
-    else:
-        field = solve(image, decay=np.where(tissue, uptake, 0.0), **medium).field
-        rate = math.sqrt(uptake)
-        i, k, slope = scipy.special.iv, scipy.special.kv, scipy.special.k1(rate * outer)
-        slope /= scipy.special.i1(rate * outer)  # no flux at the outer radius
-
-        def shape(r):
-            return k(0, rate * r) + slope * i(0, rate * r)
-
-        exact = shape(r) / shape(inner)
+    field = solve(image, production=taken, boundary="reflecting", tolerance=1e-8, **medium).field
+    exact = 1 + uptake / 4 * (r**2 - inner**2) - uptake / 2 * outer**2 * np.log(r / inner)
     error = abs(field - exact)[tissue]
     return error.max(), error.mean()
 
 
-@pytest.mark.parametrize("zeroth", [True, False])
-def test_the_krogh_cylinder_converges_with_about_first_order(zeroth):
+def test_the_krogh_cylinder_converges_with_about_first_order():
     sizes = np.array([18, 27, 40, 60, 90])
-    largest, mean = np.array([errors_of_krogh(n, zeroth) for n in sizes]).T
+    largest, mean = np.array([errors_of_krogh(n) for n in sizes]).T
     for errors in (largest, mean):
         assert -np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(1, abs=0.4)
     assert largest[-1] < 0.015

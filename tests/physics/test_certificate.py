@@ -14,14 +14,12 @@ from tests.helpers.plain_equations import matrix_of
 from tests.helpers.predictions import predict
 
 
-@pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
-@pytest.mark.parametrize("decay", [0.0, 1 / 400, 0.5])
-@pytest.mark.parametrize("radius", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("boundary", ["absorbing", ("reflecting", "periodic")])
+@pytest.mark.parametrize("decay", [0.0, 1 / 400])
 @pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros", "float32"])
-def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, radius, kind):
+def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, kind):
     medium = Medium(decay=decay, boundary=boundary)
-    rng = np.random.default_rng(1)
-    image = sample_sources(5, (96, 110), radius=radius, rng=rng).image((96, 110), np.float64)
+    image = sample_sources(5, (96, 110), radius=(0, 5), rng=1).image((96, 110), np.float64)
     exact = solve(image, medium=medium).field
     prediction = predict(kind, exact)
     certificate = certify(prediction, image, medium=medium)
@@ -40,17 +38,6 @@ def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_leng
     assert certificate.node_bound[20, 23] > 5e-3
     # 80 steps are 16 diffusion lengths: what is left is the share of the error that isn't corrected
     assert certificate.node_bound[20, 100] < 1e-5
-
-
-def test_nothing_to_solve_is_certified_exactly():
-    image = np.full((6, 7), 0.3)
-    certificate = certify(np.zeros((6, 7)), image)
-    assert certificate.corrected.error_bound == 0
-    np.testing.assert_array_equal(certificate.corrected.field, image)
-    np.testing.assert_allclose(certificate.node_bound, 0.3, rtol=1e-14)
-    without_sources = certify(np.ones((6, 7)), np.zeros((6, 7)))
-    assert without_sources.corrected.error_bound == 0
-    assert not without_sources.corrected.field.any()
 
 
 def test_inverse_norm_is_bounded_by_every_barrier(medium):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
     Medium,
     MichaelisMenten,
@@ -64,31 +64,16 @@ def test_arrays_that_are_none_are_refused(name, entrance, array, message):
         ({"source_image": (3, 0, 8)}, "with at least one node"),
         ({"source_image": (2, 3, 8, 8)}, "for several images use diffkeras.solve_many"),
         ({"source_image": (6, 8), "fixed": (8, 6)}, r"\(8, 6\).*\(6, 8\)"),
-        ({"source_image": (6, 8), "fixed": (8,)}, r"\(8,\).*\(6, 8\)"),
         ({"source_image": (3, 8, 8), "fixed": (2, 8, 8)}, r"mask has shape \(2, 8, 8\)"),
-        ({"source_image": (3, 8, 8), "fixed": (8, 9)}, r"mask has shape \(8, 9\)"),
         ({"source_image": (6, 8), "diffusivity": (3, 4)}, r"shape \(3, 4\).*\(6, 8\)"),
         ({"source_image": (6, 8), "decay": (8,)}, r"decay must be .*\(8,\)"),
         ({"source_image": (6, 8), "uptake": (3, 4)}, r"uptake has shape \(3, 4\), the source"),
-        (
-            {"source_image": (3, 4), "uptake": (6, 8), "decay": (3, 4)},
-            r"the uptake has shape \(6, 8\), the source image or production \(3, 4\)",
-        ),
         ({"source_image": (6, 8), "initial": (3, 3)}, r"the initial field has shape \(3, 3\)"),
         ({"production": (4,)}, r"a production has shape .* not \(4,\)"),
-        ({"production": (0, 4)}, r"a production has shape .* not \(0, 4\)"),
         ({"production": (3, 4), "decay": (4, 4)}, r"shape \(4, 4\), and the lattice is \(3, 4\)"),
         (
             {"source_image": (3, 4), "production": (5, 4)},
             r"production has shape \(5, 4\), the source image \(3, 4\)",
-        ),
-        (
-            {"source_image": (3, 4), "production": (2, 3, 5)},
-            r"production has shape \(2, 3, 5\), the source image \(3, 4\)",
-        ),
-        (
-            {"source_image": (2, 3, 4), "production": (3, 3, 4)},
-            r"production has shape \(3, 3, 4\)",
         ),
         ({}, "there is no source image"),
         ({"fixed": (3, 4), "production": (3, 4)}, "there is no source image"),
@@ -96,10 +81,7 @@ def test_arrays_that_are_none_are_refused(name, entrance, array, message):
         ({"field": (6, 8, 2), "source_image": (6, 8)}, r"\(6, 8, 2\), the problem .* `squeeze`"),
         ({"field": (1, 8, 6), "source_image": (6, 8)}, r"\(1, 8, 6\), the problem .* `movedim`"),
         ({"field": (6, 8), "source_image": (6, 8, 1)}, r"\(6, 8\), the problem \(6, 8, 1\); `sq"),
-        ({"field": (2, 8, 8), "source_image": (3, 8, 8)}, r"\(2, 8, 8\).*\(3, 8, 8\)"),
         ({"field": (8, 8), "source_image": (3, 8, 8)}, r"\(8, 8\).*\(3, 8, 8\)"),
-        ({"field": (3, 8, 8), "source_image": (8, 8)}, r"\(3, 8, 8\).*\(8, 8\)"),
-        ({"field": (4, 3), "production": (3, 4)}, r"\(4, 3\), the problem \(3, 4\)"),
     ],
 )
 def test_shapes_that_dont_fit_are_refused(shapes, message):
@@ -108,6 +90,7 @@ def test_shapes_that_dont_fit_are_refused(shapes, message):
         certify(**arrays) if "field" in arrays else solve(**arrays)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -135,6 +118,9 @@ def test_shapes_that_dont_fit_are_refused(shapes, message):
         ({"uptake": -np.eye(6, 8)}, r"not -1.0 at node \(0, 0\)"),
         ({"uptake": "much"}, "uptake"),
         ({"production": np.full((6, 8), 1e40)}, r"largest \|production\| is 1e\+40"),
+        ({"production": sample_sources(2, 64, rng=0)}, r"an array of rates, not Sources; .*image"),
+        ({"decay": 1e300, "step": 1e20}, r"decay must be 0, or .* here it is inf times"),
+        ({"uptake": MichaelisMenten(1e300, 1e-20)}, "uptake's largest rate is 1e\\+300"),
         *(
             ({"tolerance": tolerance}, "tolerance must lie between 1e-13")
             for tolerance in (1e-17, 0.0, -1e-3, 1.0, math.nan, math.inf)
@@ -146,19 +132,6 @@ def test_shapes_that_dont_fit_are_refused(shapes, message):
     ],
 )
 def test_bad_options_are_refused_by_value(options, message):
-    with pytest.raises(PhysicsError, match=message):
-        solve(image_with(1.0), **options)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"decay": 1e300, "step": 1e20}, r"decay must be 0, or .* here it is inf times"),
-        ({"uptake": MichaelisMenten(1e300, 1e-20)}, "uptake's largest rate is 1e\\+300"),
-    ],
-)
-def test_numbers_that_overflow_are_refused_without_a_warning(options, message):
     with pytest.raises(PhysicsError, match=message):
         solve(image_with(1.0), **options)
 
@@ -197,6 +170,9 @@ def test_numbers_of_processes_and_threads_are_checked(number, name):
             {"boundary": ("absorbing", "periodic")},
         ),
         ({"diffusivity": [1.0, 2.0]}, {"diffusivity": (1.0, 2.0)}),
+        ({"boundary": "Neumann"}, {"boundary": "reflecting"}),
+        ({"boundary": ("no_flux", "dirichlet")}, {"boundary": ("reflecting", "absorbing")}),
+        ({"boundary": "zero gradient"}, {"boundary": "reflecting"}),
         (
             {"diffusivity": np.array(2.0), "decay": np.float32(0.5)},
             {"diffusivity": 2, "decay": 0.5},
@@ -219,13 +195,6 @@ def test_problems_without_a_unique_solution_are_refused_with_the_way_out(boundar
     assert not solve(np.zeros((6, 8)), decay=0.0).field.any()
 
 
-def test_every_error_is_the_packages_own_and_a_python_kind():
-    assert issubclass(PackingError, PhysicsError)
-    assert issubclass(PhysicsError, ValueError)
-    assert issubclass(ConvergenceError, ArithmeticError)
-    assert issubclass(PhysicsError, DiffkerasError)
-
-
 @pytest.mark.parametrize("length", [0, -10, 1e200, math.nan, math.inf, "long"])
 def test_a_diffusion_length_is_a_length(length):
     with pytest.raises(PhysicsError, match="diffusion length must be"):
@@ -238,29 +207,8 @@ def test_the_diffusion_length_comes_with_the_medium():
     assert Medium(decay=0.0).diffusion_length == math.inf
 
 
-@pytest.mark.parametrize(
-    ("alias", "name"),
-    [
-        *(("dirichlet", "absorbing"), ("Neumann", "reflecting"), ("no-flux", "reflecting")),
-        *(("noflux", "reflecting"), ("no_flux", "reflecting"), ("Zero-Flux", "reflecting")),
-        *(("zero gradient", "reflecting"), ("Insulated", "reflecting")),
-    ],
-)
-def test_aliases_of_boundaries_are_stored_by_their_names(alias, name):
-    assert Medium(boundary=alias).boundary == name
-    assert Medium(boundary=(alias, "periodic")) == Medium(boundary=(name, "periodic"))
-
-
 def test_results_have_short_representations():
     image = image_with(1.0)
-    for result in (
-        solve(image),
-        certify(0 * image, image),
-    ):
+    for result in (solve(image), certify(0 * image, image)):
         assert "field=<" in repr(result)
         assert len(repr(result)) < 600
-
-
-def test_sources_are_no_production():
-    with pytest.raises(PhysicsError, match=r"an array of rates, not Sources; .*image\(\)"):
-        solve(production=sample_sources(2, 64, rng=0))

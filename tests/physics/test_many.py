@@ -58,30 +58,6 @@ def test_each_problem_has_a_start_of_its_own(processes):
     assert warm[1].stats.newton_steps == cold[1].stats.newton_steps
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_an_image_that_float32_does_not_hold_keeps_its_bound(processes):
-    small, plain = np.zeros((2, 16, 16))
-    small[5:11, 5:11], small[7:9, 7:9], plain[6:10, 6:10] = 1e-42, 1.0, 1.0
-    diffusivity = np.where(np.arange(16) < 8, 2.0, 1.0)[:, None] * np.ones(16)
-    problems = [dk.Problem(image, diffusivity=diffusivity) for image in (plain, small)]
-    _, solution = dk.solve_many(problems, tolerance=1e-6, processes=processes)
-    exact = dk.solve(problems[1], tolerance=1e-12).field
-    error = np.abs(solution.field - exact)[small == 0].max()
-    assert error <= solution.node_bound[small == 0].max()
-    assert error <= 1e-6 * 1e-42
-
-
-def test_threads_serve_a_single_image():
-    image = dk.sample_sources(7, (64, 57), radius=4, rng=0).image(dtype=np.float64)
-    for method in ("ring", "ring-cg"):
-        alone = dk.solve(image, method=method).field
-        assert np.abs(alone - dk.solve(image, method=method, threads=2).field).max() < 1e-14
-
-
-def test_no_problem_has_no_solution():
-    assert dk.solve_many([]) == dk.certify_many([], []) == []
-
-
 PROBLEM = dk.Problem(np.eye(4))
 
 

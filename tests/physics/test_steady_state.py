@@ -73,12 +73,6 @@ def test_fields_are_linear_balanced_reciprocal_and_move_with_their_problem(seed)
         assert_close(field_of(**moved(given, move, tuple(turned))), move(field))
 
 
-def test_statistics_name_the_ring():
-    image = np.zeros((16, 16))
-    image[4:9, 5:10] = 1.0
-    assert solve(image).stats.ring_nodes == 16
-
-
 def test_the_bound_counts_that_fixed_values_are_rounded_to_single_precision():
     image = np.full((4, 4), 0.1)  # no node is free
     found = solve(image, tolerance=1e-6)
@@ -97,38 +91,17 @@ def test_solutions_and_their_problems_are_freed_at_once():
         gc.enable()
 
 
-PLANE = (19, 26)
-
-
-def productions() -> list[np.ndarray]:
-    """Discs of both signs, noise, the same everywhere."""
-    rows, columns = np.indices(PLANE)
-    discs = 1.0 * (np.hypot(rows - 6, columns - 8) <= 4) - 0.4 * (np.hypot(rows, columns - 20) <= 3)
-    return [discs, np.random.default_rng(1).standard_normal(PLANE), np.full(PLANE, 0.02)]
-
-
-def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
-    production = np.zeros(PLANE)
-    production[3, 4], production[7, 7] = 2.0, -0.75
-    with pytest.raises(PhysicsError, match=r"no steady state.* sum to 1\.25 .*fixed node"):
-        solve(production=production, decay=0.0, boundary="reflecting")
-    production[7, 7] = -2.0
-    with pytest.raises(PhysicsError, match="every constant solves"):
-        solve(production=production, decay=0.0, boundary="reflecting")
-
-
 def test_a_production_alone_takes_one_pair_of_transforms():
+    production = np.random.default_rng(1).standard_normal((19, 26))
     for tolerance, dtype in ((1e-10, np.float64), (1e-4, np.float32)):
         for method in ("auto", "ring", "ring-cg"):
-            solution = solve(production=productions()[0], method=method, tolerance=tolerance)
+            solution = solve(production=production, method=method, tolerance=tolerance)
             assert solution.stats.method == "transform"
             assert (solution.stats.ring_nodes, solution.stats.iterations) == (0, 0)
             assert solution.field.dtype == dtype
-    certificate = certify(0 * solution.field, production=productions()[0])
-    assert certificate.corrected.error_bound <= 1e-9 * certificate.corrected.field.max()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-10])
 @pytest.mark.parametrize("is_fixed", [False, True])
 def test_the_error_bound_is_that_of_the_worst_node(seed, tolerance, is_fixed):
@@ -235,13 +208,10 @@ def test_values_of_an_absurd_unit_are_refused(value):
     image[3, 4] = value
     with pytest.raises(PhysicsError, match="of a fixed node is 1e"):
         solve(image)
+    with pytest.raises(PhysicsError, match=r"the field holds 1e\+51"):
+        certify(np.full((8, 8), 1e51), np.eye(8))
     image[3, 4], image[5, 5] = 1e-40, 1.0  # next to others it is as good as 0
     assert solve(image).field[3, 4] == 1e-40
-
-
-def test_predictions_of_an_absurd_size_are_refused():
-    with pytest.raises(PhysicsError, match=r"the field holds 1e\+51"):
-        certify(np.full(DISCS.shape, 1e51), DISCS)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])

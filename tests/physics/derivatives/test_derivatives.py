@@ -91,16 +91,13 @@ def test_cotangents_may_have_any_size():
     np.testing.assert_allclose(1e200 * tiny, one, rtol=0, atol=1e-7 * one.max())
 
 
-def test_derivatives_keep_the_cotangent_that_they_are_of():
+def test_derivatives_can_be_pickled_and_keep_their_cotangent():
     cotangent = np.ones((8, 8))
     derivatives = dk.solve(np.eye(8)).vjp(cotangent)
     expected = derivatives["values"]
     cotangent[...] = 0.0  # the caller's
+    derivatives = pickle.loads(pickle.dumps(derivatives))
     assert np.array_equal(derivatives["values"], expected)
-
-
-def test_derivatives_and_solutions_can_be_pickled():
-    derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.ones((8, 8)))))
     assert derivatives["decay"] < 0
     assert derivatives.adjoint_bound.max() < 1e-9
     assert not derivatives.adjoint.flags.writeable
@@ -172,21 +169,6 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
     assert derivatives["uptake.rate_constant"] == 0
 
 
-def test_a_field_function_warns_at_a_corner_whichever_field_it_is():
-    one = np.ones((1, 1))
-    problem = dk.Problem(
-        production=one, uptake=CappedUptake(0.5, 1.0), decay=1.0, boundary="reflecting"
-    )
-    function = FieldFunction(problem, {"production": one}, 1e-12)
-    field = function.field(one)
-    for latest in (one, 2 * one):
-        function.field(latest)
-        with pytest.warns(UserWarning, match="corner on 1 of 1 nodes"):
-            (by_production,) = function.pull_back(field, one, one)
-        assert by_production == pytest.approx(1.0)
-    assert field.flags.writeable
-
-
 @pytest.mark.parametrize("law", [dk.MichaelisMenten(0.0, 0.3), CappedUptake(0.0, 0.3)])
 def test_where_nothing_is_taken_up_the_derivative_by_the_maximum_is_one_sided(law):
     image = np.zeros((9, 8))
@@ -220,7 +202,6 @@ def test_a_rough_field_warns_where_uptake_saturates():
         (lambda s: s.jvp({"decai": 1.0}), "no part 'decai'; its parts are values"),
         (lambda s: s.jvp({"decay": np.ones(3)}), "the change of decay has shape .3,."),
         (lambda s: s.jvp({"decay": np.inf}), "the change of decay"),
-        (lambda s: s.jvp(None), "give parts by name"),
         (lambda s: s.jvp(["decay"]), "give parts by name"),
         (lambda s: dk.with_parts(s.problem, ("decay",)), "give parts by name"),
         (lambda s: s.quantity(np.ones(8)), "the array of weights has shape"),

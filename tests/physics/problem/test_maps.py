@@ -86,12 +86,6 @@ def test_labels_that_cant_be_are_refused(labels, properties, message):
         dk.from_labels(labels, properties)
 
 
-@pytest.mark.parametrize("medium", [{"diffusivity": (1.0, 2.0, 3.0)}, {"decay": np.ones((3, 4))}])
-def test_a_medium_of_another_lattice_is_refused(medium):
-    with pytest.raises(dk.DiffkerasError, match=r"the medium .* lattice (is )?\(12, 14\)"):
-        dk.from_labels(LABELS > 0, {1: {"fixed": 1.0, "decay": 1.0}}, medium=dk.Medium(**medium))
-
-
 def test_properties_without_effect_are_warned_of(recwarn):
     vessel = {1: {"fixed": 1.0}}
     with pytest.warns(ProblemWarning, match="no node of the label image has label 5, 7"):
@@ -120,19 +114,10 @@ def test_a_field_that_nothing_makes_warns(recwarn):
     assert not recwarn.list
 
 
-def test_one_name_gives_one_map():
-    maps = maps_of(Problem(np.eye(4), decay=0.1), "decay")
-    np.testing.assert_array_equal(maps["decay"], np.full((4, 4), 0.1))
-
-
-def test_a_map_of_another_name_is_refused():
-    with pytest.raises(PhysicsError, match=r"map 'diffusivty' is unknown; choose .*diffusivity"):
-        problem_of_maps(np.eye(4), Medium(), {"diffusivty": 2.0})
-    with pytest.raises(PhysicsError, match=r"map 'foo' is unknown"):
-        maps_of(Problem(np.eye(4)), ["foo"])
-
-
-@pytest.mark.parametrize("name", ["uptake", "saturation"])
-def test_uptake_and_saturation_come_together(name):
-    with pytest.raises(PhysicsError, match="uptake v and saturation K together"):
+@pytest.mark.parametrize("name", ["uptake", "saturation", "diffusivty", "foo"])
+def test_maps_of_other_names_and_one_of_two_are_refused(name):
+    with pytest.raises(PhysicsError, match=f"'{name}' is unknown|uptake v and saturation K toget"):
         problem_of_maps(np.eye(4), Medium(), {name: 0.5})
+    if name in ("diffusivty", "foo"):
+        with pytest.raises(PhysicsError, match=f"map '{name}' is unknown; choose one of diff"):
+            maps_of(Problem(np.eye(4)), name)

@@ -1,7 +1,8 @@
-"""Random discs: the rules of arXiv 2302.03786, determinism, and what is refused."""
+"""Random discs: the rules of arXiv 2302.03786, other placements and values, and refusals."""
 
 import itertools
 import math
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -66,16 +67,6 @@ def test_exactly_one_source_has_value_one_and_the_others_spread_over_the_unit_in
     assert (np.bincount(values.argmax(axis=1), minlength=5) > 30).all()
 
 
-def test_centres_spread_over_all_permitted_nodes():
-    counts = np.zeros((7, 6), dtype=int)
-    for seed in range(2000):
-        sources = sample_sources(1, (13, 12), radius=3, rng=seed)
-        counts[sources.rows[0] - 3, sources.columns[0] - 3] += 1
-    # 47.6 a node are expected, with a standard deviation of 6.8
-    assert counts.min() > 18
-    assert counts.max() < 85
-
-
 def test_the_generator_state_decides_alone():
     first, again, other = (sample_sources(6, (80, 90), radius=(1, 6), rng=s) for s in (5, 5, 6))
     for name in ("rows", "columns", "radii", "values"):
@@ -118,17 +109,6 @@ def test_jammed_lattices_are_filled_or_refused():
 def test_sources_that_cannot_fit_are_refused_with_how_many_do(count, lattice, radius, message):
     with pytest.raises(PackingError, match=message):
         sample_sources(count, lattice, radius=radius, rng=0)
-
-
-def test_a_radius_that_rounds_down_to_a_fitting_one_is_not_refused():
-    sources = sample_sources(1, (11, 11), radius=5 + 1e-9, rng=0)
-    assert (sources.rows[0], sources.columns[0]) == (5, 5)
-
-
-def test_a_seed_and_a_side_stand_for_a_generator_and_a_lattice():
-    seeded, drawn = sample_sources(3, 48, rng=7), sample_sources(3, (48, 48), rng=7)
-    assert np.array_equal(seeded.image(48), drawn.image((48, 48)))
-    assert np.array_equal(seeded.image(), drawn.image())
 
 
 def test_sources_are_solved_on_the_lattice_they_were_sampled_for():
@@ -179,3 +159,86 @@ def test_balls_are_nodes_within_their_radius_and_solved_in_three_dimensions():
     assert same_solutions(field, solve(sampled.image(dtype=np.float64)).field)
     with pytest.raises(PhysicsError, match="must have 3 sides"):
         sampled.image((14, 15))
+
+
+def test_clusters_gather():
+    def nearest(placement):
+        found = []
+        for seed in range(40):
+            s = sample_sources(6, (256, 256), radius=3, placement=placement, rng=seed)
+            distance = np.hypot(s.rows[:, None] - s.rows, s.columns[:, None] - s.columns)
+            found.append(distance[distance > 0].max())
+        return np.mean(found)
+
+    assert nearest(Placement("clustered", spread=15)) < 0.5 * nearest(Placement())
+
+
+def test_edge_keeps_its_margin():
+    for seed in range(20):
+        s = sample_sources(5, (128, 96), radius=4, placement=Placement("edge", margin=3), rng=seed)
+        off = np.min(
+            [s.rows, (128, 96)[0] - 1 - s.rows, s.columns, (128, 96)[1] - 1 - s.columns], axis=0
+        )
+        assert (off - 4 <= 3).all()
+        assert off.max() > 4  # not all at the very edge
+
+
+def test_a_tight_cluster_still_ends():
+    s = sample_sources(20, (96, 96), radius=5, placement=Placement("clustered", spread=1), rng=0)
+    assert s.count == 20
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered", "edge"])
+def test_discs_that_may_overlap_are_independent_and_inside(kind):
+    placement = Placement(kind, spread=15, margin=3, overlap=True)
+    alone, shared, together = [], [], []
+    for seed in range(300):
+        s = sample_sources(2, (128, 96), radius=6, placement=placement, rng=seed)
+        assert s.overlap
+        assert ((s.rows >= 6) & (s.rows <= (128, 96)[0] - 7)).all()
+        assert ((s.columns >= 6) & (s.columns <= (128, 96)[1] - 7)).all()
+        together.append(np.hypot(*(np.diff(s.rows), np.diff(s.columns))).item() <= 12)
+        alone.append(sample_sources(1, (128, 96), radius=6, placement=placement, rng=seed).rows)
+        shared.append(s.rows[:1])
+    # the first disc is where it would be alone
+    assert np.array_equal(alone, shared)
+    # of the 116 × 84 permitted centres, 441 lie within a diameter
+    expected = {"uniform": 441 / (116 * 84), "clustered": 0.15, "edge": 0.06}[kind]
+    assert expected / 2 < np.mean(together) < 2 * expected
+
+
+def test_values_add_where_discs_overlap():
+    listed = Sources.from_lists([5, 6, 7], [5, 5, 5], [2, 2, 2], [0.1, 0.2, 0.3])
+    single = {name: np.split(array, 3) for name, array in listed.arrays().items()}
+    images = [
+        Sources(**{name: parts[k] for name, parts in single.items()}).image(12) for k in range(3)
+    ]
+    added = replace(listed, overlap=True).image(12)
+    np.testing.assert_array_equal(added, images[0] + images[1] + images[2])
+    # otherwise the later one wins
+    assert listed.image(12)[6, 5] == images[2][6, 5] > 0
+    assert sample_sources(500, (32, 32), placement=Placement(overlap=True), rng=0).count == 500
+
+
+@pytest.mark.parametrize("kind", ["scaled_uniform", "log_uniform"])
+def test_values_of_other_distributions(kind):
+    options = {"radius": 2, "values": (kind, 0.01)}
+    found = np.array([sample_sources(5, (99, 80), **options, rng=k).values for k in range(400)])
+    assert found.min() >= np.float32(0.01)
+    assert ((found == 1).sum(axis=1) == 1).all()
+    # others are uniform below the largest, or their logarithms are
+    others = np.sort(found, axis=1)[:, :-1]
+    shares = others if kind == "scaled_uniform" else 1 + np.log10(others) / 2
+    assert shares.mean() == pytest.approx(0.505, abs=0.03)
+    assert np.histogram(shares, bins=4, range=(0, 1))[0].min() > 320
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"kind": "spiral"}, {"spread": 0}, {"clusters": 0}, {"margin": -1}, {"overlap": 1}],
+    ids=str,
+)
+def test_bad_placements(bad):
+    (name,) = bad
+    with pytest.raises(PhysicsError, match=f"^{name} |'spiral' is unknown"):
+        Placement(**bad)

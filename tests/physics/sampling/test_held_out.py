@@ -86,12 +86,6 @@ def test_splits_of_ten_thousand_distributions_share_no_image():
     assert_splits_share_no_image(seed=1, number=10_000)
 
 
-def test_without_shares_splits_would_draw_the_same_images(monkeypatch):
-    monkeypatch.setattr(ExampleRecipe, "has_few_images", False)
-    recipe = ExampleRecipe(1, (64, 64))
-    assert contents(images(recipe, "train", 1000)) & contents(images(recipe, "test", 100))
-
-
 @pytest.mark.parametrize("name", ["quickstart", *MODELS])
 def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(name):
     config = load_config(name)
@@ -100,11 +94,6 @@ def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(
     trained = contents(images(recipe, "train", data.train_examples))
     assert not trained & mirrored(images(recipe, "validation", data.validation_examples))
     assert not trained & mirrored(images(recipe, "test", data.test_examples))
-
-
-def test_no_dataset_trains_on_test_images_of_another_seed():
-    one, other = (ExampleRecipe(1, (24, 24), radius=2.0, seed=seed) for seed in (0, 1))
-    assert not contents(images(one, "train", 300)) & mirrored(images(other, "test", 300))
 
 
 def test_examples_of_many_images_are_those_of_independent_draws():
@@ -126,18 +115,6 @@ def test_each_split_gets_its_share():
         assert drawn.count(split) / 1500 == pytest.approx(share, abs=0.03)
 
 
-def test_an_image_belongs_to_one_split_however_its_discs_are_listed():
-    sources = sample_sources(3, (32, 32), radius=2.2, rng=np.random.default_rng(1))
-    order = [2, 0, 1]
-    same = Sources(
-        sources.rows[order],
-        sources.columns[order],
-        np.float32(np.nextafter(sources.radii[order], np.float32(3))),
-        sources.values[order],
-    )
-    assert split_of(same, (32, 32)) == split_of(sources, (32, 32))
-
-
 def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order():
     values, rng = np.float32([0.1, 1.0, 0.7]), np.random.default_rng(0)
     assert np.unique([np.cumsum(p, dtype=np.float32)[-1] for p in permutations(values)]).size > 1
@@ -153,28 +130,17 @@ def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order():
         assert len(splits) == 1
 
 
-def test_an_image_belongs_to_one_split_in_any_unit():
-    for seed in range(50):
-        once = sample_sources(1, (32, 32), radius=2, rng=seed)
-        twice = Sources(
-            *(np.repeat(part, 2) for part in (once.rows, once.columns)),
-            np.repeat(once.radii, 2),
-            np.repeat(once.values, 2),
-            overlap=True,
-        )
-        assert twice.image((32, 32)).max() == 2
-        assert split_of(twice, (32, 32)) == split_of(once, (32, 32))
-
-
 @pytest.mark.parametrize("lattice", [(24, 24), (24, 25)])
-def test_mirror_images_belong_to_one_split(lattice):
+def test_mirror_images_and_other_lists_and_units_belong_to_one_split(lattice):
     square = lattice[0] == lattice[1]
     for seed in range(100):
         sources = sample_sources(2, lattice, radius=(0.0, 3.0), rng=seed)
         across = replace(sources, rows=lattice[0] - 1 - sources.rows)
         turned = replace(across, rows=across.columns, columns=across.rows)
         along = replace(sources, columns=lattice[1] - 1 - sources.columns)
-        for same in (across, along, turned if square else sources):
+        lists = {name: array[::-1] for name, array in sources.arrays().items()}
+        listed = replace(sources, **lists | {"values": 2 * lists["values"]})  # in another unit
+        for same in (across, along, listed, turned if square else sources):
             assert split_of(same, lattice) == split_of(sources, lattice)
 
 
@@ -188,26 +154,20 @@ def test_too_few_images_for_three_splits():
 
 
 @pytest.mark.parametrize(
-    ("count", "lattice", "kind", "values", "few"),
+    ("count", "lattice", "placement", "values", "few"),
     [
-        (0, 64, "uniform", "uniform", False),
-        (1, 512, "uniform", "uniform", True),
-        (1, 2048, "edge", ("log_uniform", 0.1), True),
-        (2, 64, "uniform", "uniform", False),
-        (2, 64, "uniform", "constant", True),
-        (2, 64, "clustered", ("log_uniform", 0.999999), True),
-        (4, 512, "uniform", "constant", False),
-        (20, 512, "uniform", "uniform", False),
+        (0, 64, {}, "uniform", False),
+        (1, 512, {}, "uniform", True),
+        (1, 2048, {"kind": "edge"}, ("log_uniform", 0.1), True),
+        (2, 64, {}, "uniform", False),
+        (2, 64, {}, "constant", True),
+        (2, 64, {"kind": "clustered"}, ("log_uniform", 0.999999), True),
+        (4, 512, {}, "constant", False),
+        (20, 512, {}, "uniform", False),
+        (6, 40, {}, "constant", True),
+        (6, 40, {"overlap": True}, "constant", False),
     ],
 )
-def test_which_configurations_have_few_images(count, lattice, kind, values, few):
-    placement = Placement(kind, spread=2.0, margin=3.0)
-    assert few_images(count, (lattice, lattice), 5.0, placement, values) is few
-
-
-def test_a_disc_takes_no_place_from_others_where_they_may_overlap():
-    few = [
-        few_images(6, (64, 64), 12.0, Placement(overlap=overlap), "constant")
-        for overlap in (False, True)
-    ]
-    assert few == [True, False]
+def test_which_configurations_have_few_images(count, lattice, placement, values, few):
+    distribution = Placement(**{"spread": 2.0, "margin": 3.0, **placement})
+    assert few_images(count, (lattice, lattice), 5.0, distribution, values) is few
