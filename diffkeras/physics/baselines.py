@@ -2,13 +2,9 @@
 
 Each disc k alone in the lattice has the ring R_k, the densities q_k there, and so a field A⁻¹q_k
 that holds its value (`solvers.uniform`). Holding several discs at their values is not additive:
-a neighbour's field lifts a disc above its value, and the disc would really absorb the excess. The
-baselines differ in how much of this they correct:
-
-- `superpose` adds the fields that the discs have alone. It is exact for one disc, and too high for
-  several, the more so the closer they are.
-- `effective_strengths` keeps the pattern of q_k, and finds its strength in the presence of the
-  others, or its strength and how it varies around the disc.
+a neighbour's field lifts a disc above its value. `superpose`, which adds the fields of single
+discs, is too high, the more so the closer they are. `effective_strengths` keeps the pattern of q_k,
+and finds its strength in the presence of the others, or also how it varies around the disc.
 """
 
 from typing import Any, Unpack
@@ -44,18 +40,13 @@ def superpose(
 
     Args:
         sources: n discs that don't overlap.
-        lattice: (rows, columns).
+        lattice: (rows, columns), which the result has in float64.
         medium: a uniform medium with a positive decay or an absorbing boundary; by default
             `Medium()`.
-        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
-            of `medium`.
-
-    Returns:
-        (rows, columns), float64.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
-        PhysicsError: decay 0 without an absorbing boundary: each disc alone would fill the lattice
-            with its value.
+        PhysicsError: another medium: each disc alone would fill the lattice with its value.
 
     Example:
         >>> import diffkeras as dk
@@ -101,19 +92,14 @@ def effective_strengths(
 
         Bᵀ G B a = Bᵀ c,    c the values on the rings, G Green's function between their nodes.
 
-    The field is A⁻¹B a, and each disc's nodes then hold its value. One number is exact for one
-    disc. The m × m matrix G of all ring nodes is built, as by the solver's method "ring".
+    The field is A⁻¹B a, and each disc's nodes then hold its value.
 
     Args:
         sources: n discs that don't overlap; those outside the lattice are left out.
-        lattice: (rows, columns).
+        lattice: (rows, columns), which the result has in float64.
         numbers: 1 or 3 for each disc.
         medium: a uniform medium; by default `Medium()`.
-        **parts: diffusivity, decay (1/400 unless given), step and boundary of `Medium`, in place
-            of `medium`.
-
-    Returns:
-        (rows, columns), float64.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:
         PhysicsError: another number, or a medium that varies.

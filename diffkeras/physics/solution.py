@@ -40,16 +40,15 @@ ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of anot
 class ProvenField(ShortRepr, ReadOnlyArrays):
     """A field with proven bounds of its error: what a solution, certificate or prediction is.
 
-    Bounds are proofs, not estimates, and include the effect of rounding. u is the exact solution of
-    the lattice equation.
+    Bounds are proofs, not estimates, and include rounding. u is the exact solution of the lattice
+    equation.
 
     Attributes:
         field: on the lattice. It can't be changed, so that the bounds hold; change a `copy()`.
         problem: which it solves, or should.
         proof: what is known for its bounds; None if its certificate is asked for them.
-        equations: as `solve` or `certify` set them up; None of results of `solve_many` and of
-            predictions, which set them up when one is first needed. They take several times the
-            memory of a field: of many results, keep the fields alone.
+        equations: as `solve` or `certify` set them up, in several times the memory of a field; None
+            of results of `solve_many` and of predictions, which set them up when first needed.
     """
 
     field: NDArray[np.floating]
@@ -85,12 +84,9 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
 
     @property
     def relative_error_bound(self) -> float:
-        """`error_bound` relative to the largest |u|, as tolerances are; infinite if that may be 0.
-
-        The largest |u| is at least the largest value of a fixed node next to a free one, and at
-        least the field's largest |value| on the free nodes minus the bound.
-        """
+        """`error_bound` relative to the largest |u|, as tolerances are, or infinite."""
         bound, equations = self.error_bound, self._equations
+        # |u| is that large at least on a free node, and next to one
         on_free_nodes = largest(self.field[equations.free]) - bound
         size = max(largest(equations.values[equations.ring.nodes]), on_free_nodes)
         return bound / size if size > 0 else np.inf if bound else 0.0
@@ -113,17 +109,15 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         - `.tif`: the field in 32-bit floats, with a page for each plane, and the lattice step as
           the scale that ImageJ reads.
 
-        For a `.npz` or a `.vti`, the bound is proven if it isn't known yet. An earlier file is
-        replaced once the new one is complete. Missing folders are created.
+        An earlier file is replaced once the new one is complete. Missing folders are created.
 
         Args:
             path: of the file.
             unit: of lengths, such as "µm", for a `.tif`.
 
         Raises:
-            PhysicsError: another suffix, a unit that isn't a short text or not for a `.tif`, or a
-                field that such a file can't hold.
-            ConvergenceError: no bound was found.
+            PhysicsError: another suffix, a bad unit, or a field that such a file can't hold.
+            ConvergenceError: no bound was found for a `.npz` or `.vti`.
             OutputError: the file can't be written.
 
         Example:
@@ -143,24 +137,16 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             )
         write_bytes(path, content_of_result(path, self, unit))
 
-    def plot(
-        self,
-        *,
-        unit: str | None = None,
-        field_unit: str | None = None,
-    ) -> Any:
-        """A picture of the sources and the field.
+    def plot(self, *, unit: str | None = None, field_unit: str | None = None) -> Any:
+        """A picture of the sources and the field, a `matplotlib.figure.Figure`.
 
-        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
-        is given, otherwise lengths. Of a volume, it shows the plane, row and column through the
-        node inside whose value is farthest from the median.
+        The axes show numbers of nodes where the lattice step is 1 and no unit is given, otherwise
+        lengths. Of a volume, it shows the plane, row and column through the node inside whose value
+        is farthest from the median.
 
         Args:
             unit: of lengths, such as "µm".
             field_unit: of the field and of fixed values, such as "mmHg".
-
-        Returns:
-            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
 
         Raises:
             PhysicsError: a unit that can't be drawn.
@@ -179,12 +165,10 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
 
-        The adjoint corrects it, so that its error is of second order, far smaller than that of the
-        sum over this field.
+        The adjoint corrects it, so that its error is of second order.
 
         Args:
-            weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
-                nodes.
+            weights: of the field's shape; for a mean over a region, 1/n on its n nodes.
 
         Raises:
             PhysicsError: weights that are not finite or of another shape than the field.
@@ -208,8 +192,7 @@ class Solution(ProvenField):
     """The solved field of a problem, with proven bounds of its error.
 
     Attributes:
-        field: on the lattice, float64, or float32 where the tolerance allows it; equal to the
-            values of the fixed nodes there.
+        field: on the lattice, float64, or float32 where the tolerance allows it.
         stats: how it was solved.
     """
 
@@ -217,21 +200,16 @@ class Solution(ProvenField):
 
     @blas_threads()
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
-        """The derivatives of a scalar J with respect to every part of the problem.
-
-        By one solution of the adjoint equation.
+        """The derivatives of a scalar J by every part of the problem, from one adjoint equation.
 
         Args:
             cotangent: ∂J/∂u on each node, of the field's shape.
-            tolerance: of the adjoint, relative to its largest |value|, by an estimate: what is
-                proven is `adjoint_bound`. The derivatives also have the relative error of the
-                field.
+            tolerance: of the adjoint, relative to its largest |value|, by an estimate; a proof is
+                `adjoint_bound`. The derivatives also have the relative error of the field.
 
         Returns:
-            A mapping from the names of the problem's parts to numbers and arrays of their shapes.
-            The names are "values", "production", "decay", "step", "diffusivity" (or "diffusivity.0"
-            and so on), and where the problem has them "uptake.maximum" and so on, and
-            "boundary.left.flux" and so on (see `parts_of`).
+            A mapping from the names of the parts (`parts_of`) to numbers and arrays of their
+            shapes.
 
         Raises:
             PhysicsError: a cotangent that is not finite or of another shape than the field.
@@ -261,7 +239,7 @@ class Solution(ProvenField):
 
         Args:
             direction: the change of each part, by its name (`parts_of`) and of its shape.
-            tolerance: relative to the largest |value|; there is also the field's own.
+            tolerance: relative to the largest |value|; the field's own error adds to it.
 
         Raises:
             PhysicsError: a name that isn't a part, a change of another shape, or one not finite.
@@ -328,21 +306,18 @@ def certify(
 ) -> Certificate:
     """Prove how far a field is from the exact one, and correct it.
 
-    The exact field is that of coefficients rounded to double precision: couplings and decays where
-    the medium varies or uptake saturates, and what given values and fluxes of sides add to the
-    production. With coefficients of more digits it may differ by about 1e-16 of the largest value.
-    The bounds are about the lattice's solution, not about its distance from the continuum's.
+    The exact field solves the lattice equation with coefficients in double precision; with more
+    digits it may differ by about 1e-16 of the largest value.
 
     Args:
-        field: on the lattice, any finite numbers of any precision, however wrong. More axes of
-            length 1, such as a channel, are removed.
+        field: on the lattice, any finite numbers of any precision. More axes of length 1, such as a
+            channel, are removed.
         problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
             `solve`.
         **keywords: as for `solve`.
 
     Raises:
-        PhysicsError: a field that is not finite or of another shape than the problem, or no problem
-            (see `Problem`).
+        PhysicsError: a field that is not finite or of another shape, or no problem (see `Problem`).
         ConvergenceError: no bound was found, where diffusivity varies by many orders.
 
     Example:

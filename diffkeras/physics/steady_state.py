@@ -36,26 +36,21 @@ def solve(
     Equal to `scipy.sparse.linalg.spsolve` on the equations of the free nodes (five-point, in three
     dimensions seven-point) to rounding. In a uniform medium the field is the sum of the
     production's field, by one pair of transforms, and the field of point sources on the rims of the
-    fixed nodes, whose strengths solve a dense system: directly ("ring"), or by conjugate gradients
-    ("ring-cg"). Where the medium varies or uptake saturates, "newton-cg" takes Newton steps by
-    conjugate gradients with multigrid.
+    fixed nodes, whose strengths solve a dense system. Where the medium varies or uptake saturates,
+    Newton steps are solved by conjugate gradients with multigrid.
 
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
-            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`, and an array of three
-            axes is a volume. Or the `Equations` of a Problem, to which the caller keeps what is set
-            up for solutions, certificates and derivatives. For several problems, see `solve_many`.
-        tolerance: largest error of the field, relative to its largest |value|; without production,
-            this is the largest value of a fixed node next to a free one. From 1e-6 on the field is
-            float32. Where D varies by many orders, tolerances below 1e-11 may not be provable. A
-            field is not a smooth function of the medium, uptake and production on the scale of its
-            tolerance, nor of `initial`. So fit parameters, and take differences of fields, with a
-            tolerance far below the differences: 1e-10 or less.
+            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. Or the `Equations` of
+            a Problem, which keep what is set up for solutions, certificates and derivatives.
+        tolerance: largest error of the field, relative to its largest |value|. From 1e-6 on the
+            field is float32. Where D varies by many orders, tolerances below 1e-11 may not be
+            provable. On the scale of its tolerance, a field is not a smooth function of its
+            problem: fit parameters, and take differences of fields, with 1e-10 or less.
         initial: a field from which "newton-cg" starts, such as a prediction, or the field of a
-            similar problem. It saves time and does not change the tolerance. The other methods, in
-            uniform media, don't use it.
-        method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
-            take the least time.
+            similar problem. It saves time and does not change the tolerance.
+        method: in uniform media "ring", a dense system, or "ring-cg", conjugate gradients;
+            "newton-cg"; or "auto", the one that is likely to take the least time.
         threads: of transforms and BLAS; by default one.
         **keywords: arguments of `Problem`: production, uptake, fixed, medium, or the medium's
             diffusivity, decay, step and boundary.
@@ -146,11 +141,10 @@ def solve_many(
 ) -> list[Solution]:
     """The solutions of several problems, each as `solve` finds it.
 
-    Problems may have different lattices. What is set up for a medium and its fixed nodes serves for
-    the next problem, too, if that has the same ones.
+    What is set up for a medium and its fixed nodes serves for the next problem with the same ones.
 
     Args:
-        problems: a list of `Problem`.
+        problems: a list of `Problem`, of any lattices.
         tolerance: as for `solve`, of each field.
         initial: for each problem a field to start from, or None.
         method: as for `solve`.
@@ -275,7 +269,7 @@ def _solve_part(solver: Solver, part: Task) -> list[tuple[Any, ...]]:
 
 
 def _parts(task: Task, processes: int) -> Iterator[Task]:
-    """The tasks of workers: problems in their order, with so many nodes that calls take a while."""
+    """The tasks of workers: problems in their order, of so many nodes that calls take a while."""
     most = -(-len(task) // processes)
     part: Task = []
     for each in task:

@@ -38,7 +38,9 @@ def draw(seed: int, most: int) -> Case:
         rng=rng,
     ).image(dtype=np.float64)
     boundary = tuple(rng.choice(BOUNDARIES, 2).tolist())
-    return Case(image, Medium(decay=float(rng.choice(DECAYS)), boundary=boundary), rng)
+    return Case(
+        image / image.max(), Medium(decay=float(rng.choice(DECAYS)), boundary=boundary), rng
+    )
 
 
 def inverse_norm(case: Case) -> float:
