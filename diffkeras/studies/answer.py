@@ -27,28 +27,17 @@ LITTLE = 1e-12  # of a variance of ln errors: rounding
 
 @dataclass(frozen=True)
 class Effect:
-    """What a factor does to the lattice MAE.
-
-    Attributes:
-        factor: its name.
-        values: of the factor, as text, in the order of the study file.
-        errors: (values,) the geometric means of the error.
-        share: of the variance of ln error over all runs that these means explain.
-        p: of the hypothesis that all values have one error; NaN with a single repetition.
-        trend: −1, 0 or 1, of ln error along a factor of numbers; 0 for words.
-        ratio: the largest mean over the smallest (for a trend, the first over the last), with the
-            ends of its interval, NaN with a single repetition.
-        regions: column of a region's error → the ratio of the same two values there, with its ends.
-    """
+    """What a factor does to the lattice MAE; p and ends are NaN with a single repetition."""
 
     factor: str
-    values: tuple[str, ...]
-    errors: Array
-    share: float
-    p: float
-    trend: int
+    values: tuple[str, ...]  # in the order of the study file
+    errors: Array  # geometric means of each value
+    share: float  # of the variance of ln error over all runs that these means explain
+    p: float  # of the hypothesis that all values have one error
+    trend: int  # −1, 0 or 1, of ln error along a factor of numbers; 0 for words
+    # the largest mean over the smallest (for a trend, of the two ends), with its interval
     ratio: tuple[float, float, float]
-    regions: Mapping[str, tuple[float, float, float]]
+    regions: Mapping[str, tuple[float, float, float]]  # the same two values, by column of errors
 
     @property
     def is_chance(self) -> bool:
@@ -58,19 +47,12 @@ class Effect:
 
 @dataclass(frozen=True)
 class Answer:
-    """The effects of all factors.
-
-    Attributes:
-        effects: of the factors with several values, the one that explains most first.
-        repetitions: the largest number of repetitions of a setting.
-        scatter: relative standard deviation of the error within a setting; NaN if none is repeated.
-        seeds: share of the variance of ln error over all runs within settings.
-    """
+    """The effects of all factors with several values, the one that explains most first."""
 
     effects: Sequence[Effect]
-    repetitions: int
-    scatter: float
-    seeds: float
+    repetitions: int  # the largest number of a setting
+    scatter: float  # relative standard deviation of the error within a setting; NaN without any
+    seeds: float  # share of the variance of ln error over all runs within settings
 
 
 def answer(data: StudyData) -> Answer:
@@ -106,12 +88,13 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     means = lns.mean(axis=0)
     runs = rows[factor].value_counts()[values].to_numpy()
     share = min(float(runs @ (means - means.mean()) ** 2) / total, 1.0)
-    numbers, p, trend = _numbers(values), _test(lns), 0
+    numbers, p, trend = numbers_of(values), _test(lns), 0
+    worst, best = means.argmax(), means.argmin()
     if numbers is not None and (p_of_trend := _test(lns, numbers)) < LEVEL:
         trend, p = int(np.sign(means @ (numbers - numbers.mean()))), p_of_trend
-    first, last = (0, -1) if trend else (means.argmax(), means.argmin())
+        worst, best = (0, -1) if trend < 0 else (-1, 0)
     ratios = {
-        error: _mean_and_ends(of_region[:, first] - of_region[:, last])
+        error: _mean_and_ends(of_region[:, worst] - of_region[:, best])
         for error in MAES
         if (of_region := lns_of(error)).size
     }
@@ -119,7 +102,7 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio, ratios)
 
 
-def _numbers(values: Sequence[str]) -> Array | None:
+def numbers_of(values: Sequence[str]) -> Array | None:
     """Values as numbers, as their logarithms if all are positive; None if any is a word."""
     try:
         numbers = np.array([float(value) for value in values])
@@ -166,13 +149,8 @@ def mean_and_ends(rows: pd.DataFrame, error: str) -> tuple[float, float, float]:
     return _mean_and_ends(np.log(known.groupby("repetition")[error].mean().to_numpy(float)))
 
 
-def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
-    """The answer in one sentence for each factor, and one about chance.
-
-    Args:
-        found: the effects.
-        budgets: factor → `budget_of` it, for factors that change the size of the training set.
-    """
+def in_words(found: Answer) -> str:
+    """The answer in one sentence for each factor, and one about chance."""
     if not found.effects and found.repetitions < 2:
         return "The study has a single run, so there is nothing to compare."
     if not found.effects:
@@ -180,10 +158,7 @@ def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
             f"Seeds alone scatter the lattice MAE by ±{found.scatter:.1%} "
             f"(standard deviation over {found.repetitions} runs)."
         )
-    of_factors = budgets or {}
-    sentences = [
-        f"{_of_effect(effect)}{of_factors.get(effect.factor, '')}." for effect in found.effects
-    ]
+    sentences = [f"{_of_effect(effect)}." for effect in found.effects]
     if found.repetitions < 2:
         sentences.append("Each setting has a single run, so chance may explain the differences.")
     else:
@@ -198,15 +173,15 @@ def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
 def _of_effect(effect: Effect) -> str:
     name, errors = name_of(effect.factor), effect.errors
     ratio, low, high = effect.ratio
+    interval = "" if math.isnan(low) else f" (95 %: {low:.3g} to {high:.3g})"
+    times = f"{ratio:.3g} times{interval}"
     if effect.trend:
         places = zip(errors[[0, -1]], effect.values[:: len(errors) - 1], strict=True)
         ends = ", ".join(f"{number(error)} at {value}" for error, value in places)
-        if effect.trend < 0:
-            verb, times = "falls", f"{_times(ratio, low, high)} less"
-        else:
-            verb, times = "rises", f"{_times(1 / ratio, 1 / high, 1 / low)} more"
-        against = _against(effect, "falls" if verb == "rises" else "rises")
-        return f"The lattice MAE {verb} with the {name}: {ends}, {times}{against}"
+        falls = effect.trend < 0
+        verb, other, more = ("falls", "rises", "less") if falls else ("rises", "falls", "more")
+        against = _against(effect, other)
+        return f"The lattice MAE {verb} with the {name}: {ends}, {times} {more}{against}"
     best, worst = int(errors.argmin()), int(errors.argmax())
     spread = (
         f"{number(errors[best])} with {_value(effect, best)}, "
@@ -215,24 +190,18 @@ def _of_effect(effect: Effect) -> str:
     if effect.is_chance and not math.isnan(effect.p):
         p = f"p = {effect.p:.2g}"
         return f"The lattice MAE does not depend on the {name} beyond chance here ({p}): {spread}"
-    times = f"{_times(ratio, low, high)} as much{_against(effect, 'is the other way round')}"
-    return f"The lattice MAE depends on the {name}: {spread}, {times}"
+    against = _against(effect, "is the other way round")
+    return f"The lattice MAE depends on the {name}: {spread}, {times} as much{against}"
 
 
 def _against(effect: Effect, how: str) -> str:
     """The regions whose error moves against the lattice MAE, as a clause."""
-    sign = math.log(effect.ratio[0])
     regions = []
     for error, (ratio, low, high) in effect.regions.items():
-        if sign * math.log(ratio) < 0:
+        if ratio < 1:
             region = ERRORS[error] if ERRORS[error].startswith("R") else f"the {ERRORS[error]}"
             regions.append(f"{region} (within chance)" if low < 1 < high else region)
     return f"; in {' and '.join(regions)} it {how}" if regions else ""
-
-
-def _times(ratio: float, low: float, high: float) -> str:
-    interval = "" if math.isnan(low) else f" (95 %: {low:.3g} to {high:.3g})"
-    return f"{ratio:.3g} times{interval}"
 
 
 def _value(effect: Effect, place: int) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.section import SPLITS, format_counts
-from diffkeras.reporting.text import duration, format_bytes, value_text
+from diffkeras.data.section import SPLITS
+from diffkeras.reporting.text import duration, format_bytes
 from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left
 from diffkeras.studies.study_directory import check_study_directory, failures
 
@@ -55,15 +54,17 @@ def cost_of(planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
         for run in own
         for label in run.tests.keys() - run.evaluated
     }
-    stored = _stored([config for study, own in planned for config in data_needed(study, own)])
+    _, examples, data_bytes = _size(
+        config for study, own in planned for config in data_needed(study, own)
+    )
     networks = {_network(config): config for config in runs.values()}
     parameters = {network: _parameters(config) for network, config in networks.items()}
     return Cost(
         runs=len(runs),
         images=sum(config.steps * config.training.batch_size for config in runs.values()),
         test_images=sum(data.test_examples * len(data.sources) for data in tests.values()),
-        examples=stored.examples,
-        data_bytes=stored.bytes,
+        examples=examples,
+        data_bytes=data_bytes,
         run_bytes=COPIES * BYTES * sum(parameters[_network(config)] for config in runs.values()),
         parameters=(min(parameters.values(), default=0), max(parameters.values(), default=0)),
     )
@@ -81,16 +82,8 @@ def _parameters(config: Config) -> int:
     return sum(int(np.prod(each.shape)) for each in build_model(config).trainable_variables)
 
 
-class _Stored(NamedTuple):
-    """The size of some datasets."""
-
-    datasets: int
-    examples: int
-    bytes: int
-
-
-def _stored(configs: Iterable[Config]) -> _Stored:
-    """The datasets of configurations; of several sizes of one, the largest counts."""
+def _size(configs: Iterable[Config]) -> tuple[int, int, int]:
+    """Number of datasets, of their examples, and bytes; of several sizes of one, the largest."""
     examples: dict[tuple[str, str], int] = {}
     sizes: dict[str, int] = {}  # of an example [bytes]
     for config in configs:
@@ -101,16 +94,13 @@ def _stored(configs: Iterable[Config]) -> _Stored:
                 key = dataset.name, split
                 examples[key] = max(examples.get(key, 0), config.data.examples(split))
     size = sum(number * sizes[name] for (name, _), number in examples.items())
-    return _Stored(len(sizes), sum(examples.values()), round(OVERHEAD * size))
+    return len(sizes), sum(examples.values()), round(OVERHEAD * size)
 
 
 def data_in_words(configs: Sequence[Config]) -> str:
     """The datasets of `data_needed`, in words."""
-    found = _stored(configs)
-    return (
-        f"{found.datasets} datasets with {found.examples:,} examples, {format_bytes(found.bytes)} "
-        "in all"
-    )
+    datasets, examples, size = _size(configs)
+    return f"{datasets} datasets with {examples:,} examples, {format_bytes(size)} in all"
 
 
 def cost_in_words(found: Cost) -> list[str]:
@@ -128,43 +118,25 @@ def cost_in_words(found: Cost) -> list[str]:
 def dry_run(
     study: Study, directory: Path, runs_dir: Path, shard: tuple[int, int] | None, jobs: int
 ) -> Iterator[str]:
-    """Lines for people: the runs of a study, which are done, and what the others cost.
-
-    Raises:
-        RunError, OutputError: the directory holds another study, or can't be used.
-    """
+    """Lines for people: the runs of a study, which are done, and what the others cost."""
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
     own = of_shard(runs, shard)
     errors = failures(directory, own)
     for run in own:
         words = f"{run.identity}  {run.title}"
-        if run.done:
-            yield f"done     {words}"
-        elif run.identity in errors:
+        if run.identity in errors:
             yield f"failed   {words}: {errors[run.identity]}"
         else:
-            yield f"{'trained' if run.trained else 'to do':7}  {words}"
+            state = "done" if run.done else "trained" if run.trained else "to do"
+            yield f"{state:7}  {words}"
     yield budget_in_words([run.config for run in runs])
     yield from cost_in_words(cost_of([(study, own)]))
-    yield _time_in_words(time_left(own, jobs), own)
-
-
-def _time_in_words(seconds: float | None, runs: Sequence[PlannedRun]) -> str:
-    if all(run.done for run in runs):
-        return "nothing is left to do"
-    if all(run.trained for run in runs):
-        return "nothing is left to train; some runs are to be evaluated"
-    if seconds is None:
-        return "time: not known until a run has finished"
-    return f"time: at most {duration(seconds)} of training left, at the speed of the finished runs"
-
-
-def test_set_in_words(test: Config) -> str:
-    """For example "100 images for each of 1-5 sources"."""
-    counts = test.data.sources
-    sources = "source" if counts == (1,) else "sources"
-    return f"{test.data.test_examples} images for each of {format_counts(counts)} {sources}"
+    if seconds := time_left(own, jobs):
+        left = duration(seconds)
+        yield f"time: at most {left} of training left, at the speed of the finished runs"
+    elif not all(run.trained for run in own):
+        yield "time: not known until a run has finished"
 
 
 def budget_in_words(configs: Sequence[Config]) -> str:
@@ -182,28 +154,3 @@ def budget_in_words(configs: Sequence[Config]) -> str:
     if len(epochs) == 1 and not any(config.training.steps_per_epoch for config in configs):
         return f"Equal epochs: every run trains for {epochs[0]} epochs, which are {ranges}."
     return f"Neither equal steps nor equal epochs: runs train for {ranges}."
-
-
-def budget_of(study: Study, factor: str) -> str:
-    """A clause about the training time of a factor's values; "" if all have equal training sets.
-
-    With equal epochs a larger set also has more steps, so the study can't separate the two causes.
-    """
-    runs: dict[str, list[tuple]] = {}  # of all values, in the same order of the other factors
-    for values, config in study.combinations:
-        size = config.data.train_examples_used * len(config.data.sources)
-        epochs = config.training.epochs, config.training.steps_per_epoch
-        runs.setdefault(value_text(values[factor]), []).append((size, config.steps, epochs))
-    of_sizes, of_steps, of_epochs = (
-        [[run[place] for run in own] for own in runs.values()] for place in range(3)
-    )
-    sizes = [sum(own) for own in of_sizes]
-    if len(set(sizes)) < 2:
-        return ""
-    if all(own == of_steps[0] for own in of_steps):
-        return ", after equal steps"
-    most, fewest = (sum(of_steps[sizes.index(size)]) for size in (max(sizes), min(sizes)))
-    more = f"the largest training set also has {most / fewest:.3g} times the steps"
-    if all(own == of_epochs[0] for own in of_epochs):
-        return f", after equal epochs, so {more}"
-    return f", where {more}"

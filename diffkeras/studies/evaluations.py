@@ -38,9 +38,6 @@ def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
     """The identity of the evaluated run, None without one, and a row per method and source count.
 
     Columns: `method`, `sources` ("all", "1", …), `images`, and the errors of `ERRORS`.
-
-    Raises:
-        RunError: the file is missing or damaged.
     """
     file = path / "metrics.json"
     content = read_json(file)
@@ -55,27 +52,14 @@ def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
         return content.get("run", ""), errors
 
 
-def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
-    """What `read_errors` returns, and the surrogate's errors per image, `sources` and `example`.
-
-    Raises:
-        RunError: a file is missing or damaged.
-    """
-    run, errors = read_errors(path)
-    own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
-    with names_damaged([path / "metrics.json"]):
-        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True)}
-        if not images:
-            raise ValueError("the surrogate's errors are missing")
-    return run, errors, _read_examples(path / "examples.csv", images)
-
-
 def _all_first(item: tuple[str, Any]) -> int:
     return 0 if item[0] == ALL else int(item[0])
 
 
-def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
-    """The surrogate's errors on each test image; `images`: source count → number of images."""
+def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
+    """What `read_errors` returns, and the surrogate's errors per image, `sources` and `example`."""
+    run, errors = read_errors(path)
+    file = path / "examples.csv"
     with names_damaged([file]):
         content = file.read_bytes()
         if not content.endswith(b"\n"):
@@ -83,17 +67,15 @@ def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
         table = pd.read_csv(io.BytesIO(content))
         table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
         table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
+        own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
+        images = dict(zip(own["sources"].astype(int), own["images"], strict=True))
         if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
             raise ValueError("it has not one row for each image of metrics.json")
-    return table
+    return run, errors, table
 
 
 def check_evaluation(path: Path, test: Config, run: str) -> None:
-    """Check that a directory holds a whole evaluation of a run on a test set.
-
-    Raises:
-        RunError: a file is missing or damaged, or it is of another run or test set.
-    """
+    """Raise a RunError unless a directory holds a whole evaluation of a run on a test set."""
     found, errors, _ = read_evaluation(path)
     if found != run:
         raise RunError(f"{path} is of another run")
@@ -101,11 +83,7 @@ def check_evaluation(path: Path, test: Config, run: str) -> None:
 
 
 def check_baselines(path: Path, test: Config) -> None:
-    """Check that a directory holds the errors of all baselines on a test set.
-
-    Raises:
-        RunError: the file is missing or damaged, or it is of another test set or other baselines.
-    """
+    """Raise a RunError unless a directory holds the errors of all baselines on a test set."""
     _check_images(path, read_errors(path)[1], [each.name for each in baselines(test)], test)
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import STYLE, new_figure, series_style, to_image
-from diffkeras.studies.answer import mean_and_ends
+from diffkeras.studies.answer import mean_and_ends, numbers_of
 from diffkeras.studies.plan import label_of, name_of
 from diffkeras.studies.results import StudyData, by_setting
 from diffkeras.view.target import REGIONS
@@ -35,7 +35,7 @@ def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
     across, *others = factors or [""]
     lines = [name for name in others[:1] if len(data.factors[name]) <= MOST_LINES]
     values = data.factors.get(across, [""])
-    has_numbers = _are_numbers(values) and len(values) > 1
+    has_numbers = numbers_of(values) is not None and len(values) > 1
     rows = data.overall()
     height = 6.5 if has_numbers else 2.5 + 2 * max(0.35 * len(values), 1.0)
     legend = math.ceil(rows[lines[0]].nunique() / 3) if lines else 0  # its rows
@@ -96,10 +96,3 @@ def _draw(
         axis.set_ylim(len(values) - 0.5, -0.5)
         axis.set_xscale("log")
         log_ticks(axis, "x", fewest=2)
-
-
-def _are_numbers(values: Sequence[str]) -> bool:
-    try:
-        return all(math.isfinite(float(value)) for value in values)
-    except ValueError:
-        return False

@@ -1,9 +1,7 @@
 """One run of a study: train and evaluate it, and report the outcome."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -66,11 +64,10 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
         return Outcome("in use", str(error))
     except Interrupted:
         raise
-    except DiffkerasError as error:
-        return Outcome("failed", _line(error))
     except Exception as error:
         logger.debug("the run failed", exc_info=True)
-        return Outcome("failed", f"{type(error).__name__}: {_line(error)}")
+        kind = "" if isinstance(error, DiffkerasError) else f"{type(error).__name__}: "
+        return Outcome("failed", " ".join(f"{kind}{error}".split()))
     finally:
         # graphs and weights of past runs would otherwise pile up
         keras.utils.clear_session()
@@ -83,33 +80,36 @@ def lock_of(run_dir: Path) -> Path:
 
 
 def do_run_in_child(task: RunTask) -> Outcome:
-    """The same in a child process, whose warnings are part of the outcome."""
+    """The same in a child process, whose warnings are part of the outcome instead of printed."""
     load_tensorflow()  # without its own warnings
-    with _collected_warnings() as warnings:
-        try:
-            outcome = do_run(task)
-        except (Interrupted, KeyboardInterrupt):
-            outcome = Outcome("interrupted")
-    return Outcome(outcome.state, outcome.error, tuple(warnings))
+    package, warnings = logging.getLogger("diffkeras"), list[str]()
+    handler = logging.Handler(logging.WARNING)
+    # shorter than a subclass of one method
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    package.handlers, package.propagate = [handler], False
+    try:
+        outcome = do_run(task)
+    except (Interrupted, KeyboardInterrupt):
+        outcome = Outcome("interrupted")
+    return replace(outcome, warnings=tuple(warnings))
 
 
 def _train(task: RunTask, show_progress: bool) -> None:
-    config, run_dir = task.run.config, task.run.run_dir
+    run, config = Run(task.run.run_dir), task.run.config
     try:
-        if _is_usable(task):
+        if _is_usable(run, task.run.identity):
             return
     except (DataError, RunError) as error:
-        place = Run(run_dir).set_aside()
+        place = run.set_aside()
         logger.warning(f"{error}; renamed to {place.name}, and training the run again")
-    train(config, task.data_dir, run_dir, threads=task.threads, show_progress=show_progress)
+    train(config, task.data_dir, run.path, threads=task.threads, show_progress=show_progress)
 
 
-def _is_usable(task: RunTask) -> bool:
+def _is_usable(run: Run, identity: str) -> bool:
     """Whether the run is finished; an error if its directory holds something else or is damaged."""
-    run, config = Run(task.run.run_dir), task.run.config
     if not run.path.is_dir() or not any(run.path.iterdir()):
         return False
-    if run_identity(run.config()) != run_identity(config):
+    if run_identity(run.config()) != identity:
         raise RunError(f"{run.path} holds another run than its name says")
     if not run.is_finished:
         return False
@@ -119,11 +119,11 @@ def _is_usable(task: RunTask) -> bool:
 
 
 def _evaluate(task: RunTask) -> None:
-    run_dir, identity = task.run.run_dir, task.run.identity
+    run_dir = task.run.run_dir
     for label, path in task.run.tests.items():
         test = without_baselines(task.study.test_sets[label])
         try:
-            check_evaluation(path, test, identity)
+            check_evaluation(path, test, task.run.identity)
             continue
         except RunError as error:
             if path.exists():
@@ -131,23 +131,3 @@ def _evaluate(task: RunTask) -> None:
         evaluate(
             run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
         )
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextmanager
-def _collected_warnings() -> Iterator[list[str]]:
-    """Collect the warnings and errors that diffkeras logs in place of printing them."""
-    package, warnings = logging.getLogger("diffkeras"), list[str]()
-    handler = logging.Handler(logging.WARNING)
-    # shorter than a subclass of one method
-    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
-    propagate, package.propagate = package.propagate, False
-    package.addHandler(handler)
-    try:
-        yield warnings
-    finally:
-        package.removeHandler(handler)
-        package.propagate = propagate

@@ -172,11 +172,7 @@ def of_shard(runs: list[PlannedRun], shard: tuple[int, int] | None) -> list[Plan
 
 
 def check_trained(run_dir: Path) -> Run:
-    """The finished run in a directory, without its model and configuration, which no report needs.
-
-    Raises:
-        RunError: there is none, or one of its files is damaged.
-    """
+    """The finished run in a directory; a RunError if there is none, or its history is damaged."""
     run = Run.open(run_dir)
     run.history()
     return run

@@ -1,41 +1,38 @@
 """The results of a study as files: tables, a figure, and a report in one HTML file."""
 
-import contextlib
-import datetime
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import Config
-from diffkeras.errors import RunError
+from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.identity import fingerprint
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.text import Table, duration, mark_best, number, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends
-from diffkeras.studies.cost import budget_in_words, budget_of, test_set_in_words
+from diffkeras.studies.cost import budget_in_words
 from diffkeras.studies.evaluations import ALL
 from diffkeras.studies.figure import draw
 from diffkeras.studies.plan import PlannedRun, Study, label_of, name_of
 from diffkeras.studies.results import SIZE, StudyData, by_setting, write_table, write_tables
 from diffkeras.studies.study_directory import (
     FAILED,
+    FAILED_COLUMNS,
     REPORT,
     STUDY_FILE,
     FailedRun,
-    failed_table,
     identify,
 )
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import read_json, write_bytes, write_csv, write_json
+from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 from diffkeras.system.messages import low_to_high
 from diffkeras.system.result_folders import replacing_files
 
-DATE = "date"
 # the keys that say how a surrogate is trained, as a paper would report them
 RECIPE = (
     *("training.loss", "training.optimizer", "training.learning_rate", "training.schedule"),
@@ -43,10 +40,6 @@ RECIPE = (
     *("training.rollback_factor", "model.architecture", "model.initial_weights"),
     *("model.transform", "model.width", "model.depth"),
 )
-READINGS = {
-    "fixed_value": "sources of fixed value",
-    "production": "sources that produce",
-}
 CURVES_FOLDER = "tensorboard"
 # column of the history → tag
 CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}
@@ -66,25 +59,20 @@ def write_study(
     """Write tables, the figure and the report of a study, replacing an earlier call's.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
-    `runs` are the finished ones of the `planned` ones, at least one.
-
-    Returns:
-        The answer to the study's question, in words.
-
-    Raises:
-        OutputError: a file can't be written.
+    `runs` are the finished ones of the `planned` ones, at least one. Returns the answer in words.
     """
     found = answer(data)
     varied = [effect.factor for effect in found.effects]
     table, figure = error_table(data), draw(data, varied)
-    numbers = {"planned": planned, "finished": len(runs), "failed": len(failed)}
-    description = describe_study(study, data, runs, numbers, command)
-    description["answer"] = in_words(found, {name: budget_of(study, name) for name in varied})
-    description = with_date(description, directory / STUDY_FILE)
+    described = _description(study, data, runs)
+    # a larger training set may also have more steps, and a study can't separate the two causes
+    described["answer"] = f"{in_words(found)} {described['budget']}"
+    described["runs"] = {"planned": planned, "finished": len(runs), "failed": len(failed)}
+    described["command"] = command
     with replacing_files(directory, last=REPORT) as partial:
         if failed:
-            write_csv(partial / FAILED, *failed_table(failed))
-        write_json(partial / STUDY_FILE, description)
+            write_csv(partial / FAILED, FAILED_COLUMNS, map(astuple, failed))
+        write_json(partial / STUDY_FILE, described)
         write_tables(partial, data)
         _write_curves(partial / CURVES_FOLDER, directory / CURVES_FOLDER, runs, data)
         write_table(partial / "errors.csv", table)
@@ -92,20 +80,20 @@ def write_study(
         write_report(
             partial / REPORT,
             "study_report.html.j2",
-            title=description["title"],
-            lead=description["question"],
+            title=study.title,
+            lead=study.question,
             pictures={"errors": figure},
             configuration=study.base.to_yaml(),
-            answer=description["answer"],
+            answer=described["answer"],
             caption=_caption(data, varied),
-            facts=_facts(description),
+            facts=_facts(described),
             factors=[(name_of(name), ", ".join(v)) for name, v in data.factors.items()],
             summaries=[(label, _readable(table, data, label)) for label in data.test_sets],
             baselines=[(label, _baselines(data, label)) for label in data.test_sets],
             runs=_runs(data, runs, directory),
-            failed=[(run.title, run.run, run.error) for run in failed],
+            failed=[astuple(run) for run in failed],
         )
-    return str(description["answer"])
+    return str(described["answer"])
 
 
 def error_table(data: StudyData) -> pd.DataFrame:
@@ -144,35 +132,31 @@ def _caption(data: StudyData, varied: Sequence[str]) -> str:
     return f"Mean absolute error in each region{over}. Points are geometric means{spread}."
 
 
-def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(described: dict[str, Any]) -> list[tuple[str, str]]:
     """What was run, in words."""
-    rows, columns = description["lattice"]
-    runs = description["runs"]
-    tests = description["test_images"]
-    named = [words if len(tests) == 1 else f"{label}: {words}" for label, words in tests.items()]
+    rows, columns = described["lattice"]
+    runs, tests = described["runs"], described["test_images"].items()
     weights, examples = (
         low_to_high(min(numbers), max(numbers), ",")
-        for numbers in (description["trainable_parameters"], description["training_examples"])
+        for numbers in (described["trainable_parameters"], described["training_examples"])
     )
-    scale = (
-        f"{rows}×{columns} nodes, {description['sources']}, "
-        f"{weights} trainable parameters, {examples} training examples in all"
-    )
-    finished = (
-        f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
-        f"training took {duration(description['training_seconds'])} in all"
-    )
-    recipe = ", ".join(f"{key} {value_text(value)}" for key, value in description["recipe"].items())
+    recipe = (f"{key} {value_text(value)}" for key, value in described["recipe"].items())
     return [
-        ("budget", description["budget"]),
-        ("scale", scale),
-        ("test images", "; ".join(named)),
-        ("runs", finished),
-        ("recipe", recipe),
-        ("machine", "; ".join(description["machines"])),
-        ("commit", "; ".join(description["commits"]) or "not known"),
-        ("command", description["command"]),
-        ("date", description["date"]),
+        (
+            "scale",
+            f"{rows}×{columns} nodes, sources: {described['sources']}, {weights} trainable "
+            f"parameters, {examples} training examples in all",
+        ),
+        ("test images", "; ".join(f"{label}: {words}" for label, words in tests)),
+        (
+            "runs",
+            f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; training "
+            f"took {duration(described['training_seconds'])} in all",
+        ),
+        ("recipe", ", ".join(recipe)),
+        ("machine", "; ".join(described["machines"])),
+        ("commit", "; ".join(described["commits"]) or "not known"),
+        ("command", described["command"]),
     ]
 
 
@@ -201,58 +185,34 @@ def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[
     ]
 
 
-def describe_study(
-    study: Study,
-    data: StudyData,
-    runs: Sequence[PlannedRun],
-    numbers: dict[str, int],
-    command: str,
-) -> dict[str, Any]:
+def _description(study: Study, data: StudyData, runs: Sequence[PlannedRun]) -> dict[str, Any]:
     """The content of study.json: question, factors, scale, budget, cost, machine and versions."""
     states = [Run(run.run_dir).state() for run in runs]
-    physics = study.base.physics
+    physics, base = study.base.physics, study.base.to_dict()
+    keys = (key.split(".") for key in RECIPE)
     return {
         **identify(study),
         "question": study.question,
-        "test_images": {label: test_set_in_words(test) for label, test in study.test_sets.items()},
+        "test_images": {
+            label: f"{test.data.test_examples} for each source count of "
+            f"{format_counts(test.data.sources)}"
+            for label, test in study.test_sets.items()
+        },
         "lattice": list(physics.lattice),
-        "sources": READINGS[physics.sources],
+        "sources": physics.sources,
         "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
         "training_examples": sorted({int(size) for size in data.overall()[SIZE]}),
         "budget": budget_in_words([run.config for run in runs]),
-        "runs": numbers,
         "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
         "machines": _distinct([state["machine"] for state in states]),
         "versions": _distinct([state["versions"] for state in states]),
         "commits": _distinct([state["commit"] for state in states if state.get("commit")]),
-        "recipe": recipe_of(study.base),
-        "command": command,
+        "recipe": {f"{section}.{key}": base[section][key] for section, key in keys},
     }
-
-
-def recipe_of(config: Config) -> dict[str, Any]:
-    """How the runs of a study are trained where its factors don't say otherwise, by key."""
-    values = {}
-    for key in RECIPE:
-        section, name = key.split(".")
-        values[key] = getattr(config, section).to_dict()[name]
-    return values
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if value not in values[:place]]
-
-
-def with_date(description: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The description with today's date, or that of an earlier file with the same description.
-
-    So a second call that measures nothing new leaves the file as it is.
-    """
-    with contextlib.suppress(RunError):
-        before = read_json(file)
-        if isinstance(before, dict) and before == {**description, DATE: before.get(DATE)}:
-            return before
-    return {**description, DATE: datetime.date.today().isoformat()}
 
 
 def _write_curves(target: Path, earlier: Path, runs: Sequence[PlannedRun], data: StudyData) -> None:

@@ -27,21 +27,14 @@ BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 @dataclass(frozen=True)
 class StudyData:
-    """The measurements of a study.
+    """The measurements of a study; errors are NaN where a region has no nodes.
 
     Attributes:
         factors: name of each varied setting → its values as text, in the order of the study file.
-            Names are dotted keys such as "training.loss", or "variant".
-        runs: a row for each run, test set and source count, and one over all counts. Columns: the
-            factors (text), `run` (identity), `training_examples` (of all source counts),
-            `trained_sources` (the source counts trained on, as text such as "1-5" or "1,5"),
-            `steps`, `step_seconds` (training without validation), `seconds`, `best_epoch`,
-            `test_set`, `sources` ("all", "1", …), and the errors of
-            `diffkeras.evaluation.errors.ERRORS` (NaN where a region has no nodes).
-        baselines: a row for each method, test set and source count: `method`, `test_set`,
-            `sources`, and the same errors. Empty if the study measures none.
-        examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
-            (int), and the same errors.
+        runs: a row for each run, test set and source count ("all", "1", …): the factors (text),
+            the columns of `_about`, `test_set`, `sources`, and the errors of `ERRORS`.
+        baselines: a row for each method, test set and source count, with the same errors.
+        examples: a row for each run and test image, with the same errors.
     """
 
     factors: dict[str, list[str]]
@@ -78,14 +71,7 @@ def read_results(
     factors: Mapping[str, Sequence[str]],
     of_baselines: Mapping[str, Path],
 ) -> StudyData:
-    """The measurements of a study of some factors, whose values are text.
-
-    `runs` are those that are done, at least one, each with the same test sets. `of_baselines` are
-    directories with the errors of the baselines, by test set.
-
-    Raises:
-        RunError: a file is missing or damaged.
-    """
+    """The measurements of runs that are done, and of baselines, from their directories."""
     rows: list[pd.DataFrame] = []
     examples: list[pd.DataFrame] = []
     for run in runs:

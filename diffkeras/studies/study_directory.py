@@ -4,26 +4,21 @@ import contextlib
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import OutputError, RunError
 from diffkeras.studies.evaluations import names_damaged
 from diffkeras.studies.plan import PlannedRun, Study
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import (
-    check_directory,
-    names_unwritable,
-    read_json,
-    write_csv,
-    write_json,
-)
+from diffkeras.system.atomic_files import read_json, write_csv, write_json
 from diffkeras.system.result_folders import check_replaceable, claim, remove_files
 
 STUDY_FILE = "study.json"  # by which a later call recognises the directory
 FAILED = "failed.csv"
+FAILED_COLUMNS = ("title", "run", "error")
 REPORT = "report.html"  # the last file of a study's results
+ADVICE = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
 
 
 @dataclass(frozen=True)
@@ -46,52 +41,32 @@ def identify(study: Study) -> dict[str, Any]:
 
 
 def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None:
-    """Raise an error, before any work, if a directory is not that of a study.
-
-    Raises:
-        OutputError: it holds other files, or is that of the runs.
-        RunError: it belongs to another study, or has values of factors that this one lacks.
-    """
+    """Raise an error, before any work, if a directory can't hold the results of a study."""
     if os.path.realpath(directory) == os.path.realpath(runs_dir):
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
         )
     check_replaceable(directory, REPORT, (STUDY_FILE, FAILED, REPORT))
-    if (directory / STUDY_FILE).exists():
-        _check_identity(directory, study)
-
-
-def _check_identity(directory: Path, study: Study) -> None:
-    advice = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
-    expected = identify(study)
+    file = directory / STUDY_FILE
+    if not file.exists():
+        return
     try:
-        content = read_json(directory / STUDY_FILE)
+        content = read_json(file)
+        with names_damaged([file]):
+            name, factors = content["name"], content["factors"].items()
+            before = {(factor, value) for factor, values in factors for value in values}
     except RunError as error:
-        raise RunError(f"{error}; {advice}") from None
-    if not isinstance(content, dict) or not {"name", "factors"} <= content.keys():
+        raise RunError(f"{error}; {ADVICE}") from None
+    if name != study.name:
         raise RunError(
-            f"{directory / STUDY_FILE} is damaged, or written by another program; {advice}"
+            f"{directory} holds another study, whose name is {name!r}, not {study.name!r}; {ADVICE}"
         )
-    if content["name"] != study.name:
+    present = {(factor, value) for factor, v in study.factors_as_text.items() for value in v}
+    if lost := sorted(before - present):
         raise RunError(
-            f"{directory} holds another study, whose name is {content['name']!r}, not "
-            f"{study.name!r}; {advice}"
+            f"{directory} has runs of {' '.join(map(str, lost[0]))}, which the study no longer "
+            f"names: a study can grow, but not shrink; {ADVICE}"
         )
-    with names_damaged([directory / STUDY_FILE]):
-        for factor, values in content["factors"].items():
-            lost = [value for value in values if value not in expected["factors"].get(factor, [])]
-            if lost:
-                raise RunError(
-                    f"{directory} has runs of {factor} {', '.join(lost)}, which the study no "
-                    f"longer names: a study can grow, but not shrink; {advice}"
-                )
-
-
-def check_writable(path: Path) -> None:
-    """Raise an OutputError if a directory, which need not exist yet, can't be written."""
-    with names_unwritable(path):
-        places = (path, *path.absolute().parents)
-        check_directory(next(place for place in places if place.exists()))
 
 
 def begin_study(directory: Path, study: Study) -> None:
@@ -103,33 +78,19 @@ def begin_study(directory: Path, study: Study) -> None:
 
 def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
     """Write `failed.csv`, or remove it if no run has failed."""
-    if failed:
+    if failed or (directory / FAILED).is_file():
         claim(directory, FAILED, REPORT)
-        write_csv(directory / FAILED, *failed_table(failed))
-    elif (directory / FAILED).is_file():
-        with names_unwritable(directory / FAILED):
-            claim(directory, FAILED, REPORT)
-            remove_files(directory, [FAILED])
-
-
-def failed_table(failed: Sequence[FailedRun]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """The columns and rows of `failed.csv`."""
-    return ["title", "run", "error"], [(run.title, run.run, run.error) for run in failed]
+    if failed:
+        write_csv(directory / FAILED, FAILED_COLUMNS, map(astuple, failed))
+    else:
+        remove_files(directory, [FAILED])
 
 
 def failures(directory: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:
-    """Identity of each unfinished run that failed → its error.
-
-    A training run notes its errors itself; those of evaluations are in `failed.csv`.
-    """
-    errors: dict[str, str] = {}
+    """Identity of each unfinished run in `failed.csv` → its error."""
     with contextlib.suppress(OSError, ValueError, KeyError, csv.Error):  # it is missing or damaged
         lines = (directory / FAILED).read_text(encoding="utf-8").splitlines()
-        errors |= {row["run"]: row["error"] for row in csv.DictReader(lines)}
-    for run in runs:
-        with contextlib.suppress(RunError):
-            state = Run(run.run_dir).state()
-            if state["state"] == "failed":
-                errors[run.identity] = str(state.get("reason", ""))
-    unfinished = [run.identity for run in runs if not run.done]
-    return {identity: errors[identity] for identity in unfinished if identity in errors}
+        errors = {row["run"]: row["error"] for row in csv.DictReader(lines)}
+        unfinished = {run.identity for run in runs if not run.done}
+        return {identity: errors[identity] for identity in errors.keys() & unfinished}
+    return {}

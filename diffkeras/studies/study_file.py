@@ -1,14 +1,14 @@
 """Study files: their keys, reading and checking them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
 from diffkeras.config import (
     STUDY_KEYS,
-    Config,
     Name,
     find_config,
     is_section,
@@ -51,7 +51,17 @@ def _by_single_key(changed: Any) -> Any:
     return {k: v for key, value in changed.items() for k, v in settings(key, value).items()}
 
 
+def _label(text: Any) -> Any:
+    # figures take what is between two $ for a formula
+    if isinstance(text, str) and not (text and text == text.strip() and text.isprintable()):
+        raise ValueError(f"{text!r}: write a name in one line, without spaces around it")
+    if "$" in str(text):
+        raise ValueError(f"{text!r}: write a name without $")
+    return text
+
+
 Overrides = Annotated[dict[str, Any], Form(_by_single_key, words="mapping")]
+Label = Annotated[str, Form(_label, words="text")]
 
 
 @dataclass(frozen=True)
@@ -90,104 +100,88 @@ class StudyConfig(Section):
     question: str = ""
     settings: Overrides = field(default_factory=dict)
     factors: dict[str, list[Any]] = field(default_factory=dict)
-    variants: dict[str, Overrides] = field(default_factory=dict)
+    variants: dict[Label, Overrides] = field(default_factory=dict)
     draws: dict[Seed, list[Seed]] = field(default_factory=dict)
-    test_sets: dict[str, Overrides] = field(default_factory=lambda: {"test": {}})
+    test_sets: dict[Label, Overrides] = field(default_factory=lambda: {"test": {}})
 
     def check(self) -> None:
         """Check each factor, variant, draw and test set, and that each key is set in one place."""
-        for key, check in (
-            ("factors", self._check_factors),
-            ("variants", self._check_variants),
-            ("draws", self._check_draws),
-            ("test_sets", self._check_test_sets),
-            ("factors", self._check_number),
+        for key, problems in (
+            ("factors", self._problems_of_factors()),
+            ("variants", self._problems_of_variants()),
+            ("draws", self._problems_of_draws()),
+            ("test_sets", self._problems_of_test_sets()),
+            ("factors", self._problems_of_number()),
         ):
-            try:
-                check()
-            except ValueError as error:
-                raise KeyProblem(str(error), key) from None
+            for problem in problems:
+                raise KeyProblem(problem, key)
 
-    def _check_factors(self) -> None:
+    def _problems_of_factors(self) -> Iterator[str]:
         for key, values in self.factors.items():
             if not values:
-                raise ValueError(f"factor {key} has no values")
+                yield f"factor {key} has no values"
             if is_section(key):
-                raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
-            texts = [value_text(single) for single in values]
-            for place, text in enumerate(texts):
-                if text in texts[:place]:
-                    raise ValueError(
-                        f"factor {key}: {values[texts.index(text)]!r} and {values[place]!r} are "
-                        f"both called {text!r} in tables; name one of them only, or use variants, "
-                        "which have their own names"
+                yield f"{key} is a section; name dotted keys of values, as in {key}.KEY"
+            named: dict[str, Any] = {}
+            for value in values:
+                text = value_text(value)
+                if text in named:
+                    yield (
+                        f"factor {key}: {named[text]!r} and {value!r} are both called {text!r} in "
+                        "tables; name one of them only, or use variants, which have their own names"
                     )
-            _check_varied(key, "can't be a factor")
+                named[text] = value
+            yield from _problems_of_key(key, "can't be a factor")
 
-    def _check_variants(self) -> None:
-        _check_labels(self.variants, "variant")
+    def _problems_of_variants(self) -> Iterator[str]:
         for label, changed in self.variants.items():
             for key in changed:
-                _check_varied(key, f"can't be set by the variant {label}")
+                yield from _problems_of_key(key, f"can't be set by the variant {label}")
                 for factor in self.factors:
                     if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
-                        raise ValueError(
-                            f"factor {factor} is also set by variants; keep it in one place"
-                        )
+                        yield f"factor {factor} is also set by variants; keep it in one place"
 
-    def _check_draws(self) -> None:
+    def _problems_of_draws(self) -> Iterator[str]:
         draw_of: dict[int, int] = {}
         for draw, seeds in self.draws.items():
             if not seeds:
-                raise ValueError(f"draw {draw} has no seeds; name at least one, as in {draw}: [0]")
+                yield f"draw {draw} has no seeds; name at least one, as in {draw}: [0]"
             for seed in seeds:
                 if draw_of.setdefault(seed, draw) != draw:
-                    raise ValueError(
+                    yield (
                         f"{SEED} {seed} is named by the draws {draw_of[seed]} and {draw}, but each "
                         f"needs seeds of its own; to share them, make {DRAW} and {SEED} factors"
                     )
-        varied = [*self.factors, *(key for changed in self.variants.values() for key in changed)]
-        for key in (DRAW, SEED) if self.draws else ():
-            if key in varied:
-                raise ValueError(f"{key} is also set by factors or variants; keep it in one place")
+        varied = {*self.factors, *chain(*self.variants.values())}
+        for key in varied & {DRAW, SEED} if self.draws else ():
+            yield f"{key} is also set by factors or variants; keep it in one place"
 
-    def _check_test_sets(self) -> None:
+    def _problems_of_test_sets(self) -> Iterator[str]:
         if not self.test_sets:
-            raise ValueError("name at least one test set, or leave the key out")
-        _check_labels(self.test_sets, "test set")
+            yield "name at least one test set, or leave the key out"
         for label, changed in self.test_sets.items():
             for key in changed:
                 if key not in TEST_SET_KEYS and not key.startswith(TEST_SET_SECTIONS):
-                    raise ValueError(
-                        f"{key} can't be set by the test set {label}: it has the physics of the "
-                        f"runs and trains nothing; a test set can set "
-                        f"{', '.join(TEST_SET_KEYS)} and what is in data.placement and evaluation"
+                    yield (
+                        f"{key} can't be set by the test set {label}, which has the physics of the "
+                        f"runs and trains nothing; it can set {', '.join(TEST_SET_KEYS)} and what "
+                        "is in data.placement and evaluation"
                     )
 
-    def _check_number(self) -> None:
+    def _problems_of_number(self) -> Iterator[str]:
         if not self.factors and not self.variants and not self.draws:
-            raise ValueError("name at least one factor or variant")
+            yield "name at least one factor or variant"
         of_draws = sum(map(len, self.draws.values())) or 1
         runs = prod(map(len, (*self.factors.values(), self.variants or [None]))) * of_draws
         if runs > MOST_RUNS:
-            raise ValueError(f"{runs} runs are more than {MOST_RUNS}; name fewer values")
+            yield f"{runs} runs are more than {MOST_RUNS}; name fewer values"
 
 
-def _check_labels(labels: Mapping[str, Any], what: str) -> None:
-    for label in labels:
-        # figures take what is between two $ for a formula
-        if not label or label != label.strip() or not label.isprintable() or "$" in label:
-            raise ValueError(
-                f"{what} {label!r}: write a name in one line, without spaces around it, control "
-                "characters and $"
-            )
-
-
-def _check_varied(key: str, refused: str) -> None:
+def _problems_of_key(key: str, refused: str) -> Iterator[str]:
     if key == "name":
-        raise ValueError(f"name {refused}: a study names its runs itself")
+        yield f"name {refused}: a study names its runs itself"
     if key.startswith(OF_THE_TEST_SET):
-        raise ValueError(f"{key} {refused}: a study compares on one test set")
+        yield f"{key} {refused}: a study compares on one test set"
 
 
 def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
@@ -206,42 +200,38 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
     if not isinstance(raw, Mapping) or STUDY_KEYS.isdisjoint(raw):
         raise ConfigurationError(f"{path} is no study: it has no `factors`, `variants` or `draws`")
     try:
-        section = StudyConfig.read(raw)
+        return _study(StudyConfig.read(raw), path, overrides or {})
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
+
+
+def _study(section: StudyConfig, path: Path, overrides: Mapping[str, Any]) -> Study:
     base_file = path.parent / section.base
-    changed = {**section.settings, **(overrides or {})}
+    changed = {**section.settings, **overrides}
     base = load_config(base_file if base_file.is_file() else section.base, changed)
-    own_bounds = {BOUNDS: 0} if BOUNDS not in changed else {}
+    # pictures may name source counts that the test set has not, and are not drawn
+    own: dict[str, Any] = {"evaluation.pictures": None}
+    own |= {BOUNDS: 0} if BOUNDS not in changed else {}
+    tests = {}
+    for label, of_test in section.test_sets.items():
+        try:
+            tests[label] = base.with_overrides({**own, **of_test})
+        except ConfigurationError as error:
+            raise ConfigurationError(f"test_sets: {label}: {error}") from None
     study = Study(
         section.name,
         section.title or section.name,
         base,
         dict(section.factors),
-        {
-            label: _test_set(base, {**own_bounds, **own}, f"{path}: test_sets: {label}")
-            for label, own in section.test_sets.items()
-        },
+        tests,
         dict(section.variants),
         dict(section.draws),
         section.question,
     )
-    try:
-        runs = [(label_of(values), run_identity(config)) for values, config in study.combinations]
-        _check_distinct(runs, "factors", "run")
-        tests = [(label, identity_of_tests(test)) for label, test in study.test_sets.items()]
-        _check_distinct(tests, "test_sets", "test set")
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+    runs = [(label_of(values), run_identity(config)) for values, config in study.combinations]
+    _check_distinct(runs, "factors", "run")
+    _check_distinct([(k, identity_of_tests(v)) for k, v in tests.items()], "test_sets", "test set")
     return study
-
-
-def _test_set(base: Config, changed: Mapping[str, Any], where: str) -> Config:
-    try:
-        # pictures may name source counts that the test set has not, and are not drawn
-        return base.with_overrides({"evaluation.pictures": None, **changed})
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
 
 
 def _check_distinct(identities: Sequence[tuple[str, str]], key: str, what: str) -> None:

@@ -4,25 +4,27 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from diffkeras.config import Config
 from diffkeras.data.generate_datasets import generate
-from diffkeras.errors import (
-    ConfigurationError,
-    DiffkerasError,
-    Interrupted,
-    InUseError,
-    RunError,
-)
+from diffkeras.errors import ConfigurationError, DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.evaluation.evaluate import evaluate_baselines
 from diffkeras.reporting.text import duration
 from diffkeras.studies.cost import data_in_words
 from diffkeras.studies.evaluations import check_baselines, passes
 from diffkeras.studies.one_run import RunTask, do_run, lock_of
-from diffkeras.studies.plan import PlannedRun, Study, baselines_of, data_needed, of_shard, plan
+from diffkeras.studies.plan import (
+    PlannedRun,
+    Study,
+    baselines_of,
+    data_needed,
+    of_shard,
+    plan,
+    time_left,
+)
 from diffkeras.studies.processes import RETRY, RunQueue, run_in_processes
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import read_results
@@ -30,7 +32,6 @@ from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,
     check_study_directory,
-    check_writable,
     write_failed,
 )
 from diffkeras.studies.study_file import load_study
@@ -95,43 +96,76 @@ def run_study(
     study = study if isinstance(study, Study) else load_study(study)
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
     for path in (directory, runs_dir, data_dir):
-        check_writable(path)
+        check_directory(path)
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
     own = of_shard(runs, shard)
-    done = sum(run.done for run in own)
-    part = " in shard {}/{}".format(*shard) if shard else ""
-    logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
     todo = [run for run in own if not run.done]
+    part = " in shard {}/{}".format(*shard) if shard else ""
+    logger.info(
+        f"{study.title}: {len(own)} runs{part}, {len(own) - len(todo)} of them done already"
+    )
     measures = shard is None or shard[0] == 1
     baselines = baselines_of(study, runs_dir, measured=False) if measures else {}
     failed: list[FailedRun] = []
     if todo or baselines:
         check_batches(todo, max(1, len(visible_gpus())) if jobs == 1 else 1)
-        work = _Work(study, data_dir, jobs, processes, threads, show_progress)
         begin_study(directory, study)
-        work.generate(todo, baselines)
-        check_directory(runs_dir)
-        failed = work.do_runs(own) + work.measure_baselines(baselines)
+        if needed := data_needed(study, todo, baselines):
+            logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
+        options: dict[str, Any] = {"processes": processes, "show_progress": show_progress}
+        for config in needed:
+            _when_free(partial(generate, config, data_dir, **options))
+        queue = RunQueue(own)
+
+        def task(run: PlannedRun, threads: int) -> RunTask:
+            return RunTask(run, study, data_dir, threads)
+
+        if jobs == 1:
+            _one_by_one(queue, task, threads or available_cores(), show_progress)
+        elif not queue.empty:
+            run_in_processes(queue, task, jobs, threads, show_progress=show_progress)
+        failed = queue.failed + _measure_baselines(study, baselines, data_dir, threads)
         runs = plan(study, runs_dir)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
         remove_stale(lock_of(run.run_dir))
-    missing = sum(not run.done for run in runs)
-    complete = not missing or (shard is None and missing < len(runs))
+    done = [run for run in runs if run.done]
+    complete = len(done) == len(runs) or (shard is None and bool(done))
     if complete:
         measured = baselines_of(study, runs_dir, measured=True)
-        _write_results(directory, study, runs, failed, measured, command)
+        data = read_results(done, study.factors_as_text, measured)
+        begin_study(directory, study)  # so that it is known as a study's if this fails
+
+        def write() -> None:
+            # the same study in another process may end at the same time
+            place = Path(os.path.abspath(directory))
+            with locked(place.with_name(f".{place.name}.lock"), f"the directory {directory}"):
+                answer = write_study(
+                    directory, study, data, done, failed=failed, planned=len(runs), command=command
+                )
+            logger.info(f"{study.title}: {len(done)} of {len(runs)} runs finished. {answer}")
+
+        _when_free(write)
     if failed:
-        raise _failure(failed, len(own), directory)
-    if not complete:
-        if shard is None:
-            raise RunError(f"{_what_is_missing(runs)}; run the same command again")
-        logger.info(
-            f"the runs{part} are done, {missing} of other shards are missing. Copy the folders of "
-            f"all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
+        first = "; ".join(f"{run.title}: {run.error}" for run in failed[:3])
+        raise RunError(
+            f"{len(failed)} of {len(own)} runs failed, see {directory / 'failed.csv'}; the same "
+            f"command tries them again. {first}{'; …' if len(failed) > 3 else ''}"
         )
-    return directory if complete else None
+    if complete:
+        return directory
+    if shard is None:
+        missing = runs[0]
+        raise RunError(
+            f"{missing.run_dir} has no {'evaluation' if missing.trained else 'trained model'} of "
+            f"{missing.title}, although it was done; run the same command again"
+        )
+    logger.info(
+        f"the runs{part} are done, {len(runs) - len(done)} of other shards are missing. Copy the "
+        f"folders of all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
+    )
+    return None
 
 
 def check_batches(runs: Sequence[PlannedRun], replicas: int) -> None:
@@ -147,104 +181,44 @@ def check_batches(runs: Sequence[PlannedRun], replicas: int) -> None:
             raise ConfigurationError(f"{run.title}: {error}{advice}") from None
 
 
-def _what_is_missing(runs: Sequence[PlannedRun]) -> str:
-    missing = next(run for run in runs if not run.done)
-    tests = ", ".join(label for label in missing.tests if label not in missing.evaluated)
-    part = f"evaluation on {tests}" if missing.trained else "trained model"
-    return f"the {part} of {missing.title} is missing in {missing.run_dir}"
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What this process does of a study; the fields are arguments of `run_study`."""
-
-    study: Study
-    data_dir: Path
-    jobs: int
-    processes: int
-    threads: int | None
-    show_progress: bool
-
-    def generate(self, todo: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> None:
-        """Solve the missing examples of runs and of the test sets of baselines."""
-        needed = data_needed(self.study, todo, baselines)
-        if needed:
-            logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
-        options: dict[str, Any] = {"processes": self.processes, "show_progress": self.show_progress}
-        for config in needed:
-            _when_free(partial(generate, config, self.data_dir, **options))
-
-    def do_runs(self, runs: Sequence[PlannedRun]) -> list[FailedRun]:
-        """Do those that aren't done; the runs that failed."""
-        queue = RunQueue(runs)
-        if self.jobs == 1:
-            self._one_by_one(queue)
-        elif not queue.empty:
-            run_in_processes(
-                queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
-            )
-        return queue.failed
-
-    def _one_by_one(self, queue: RunQueue) -> None:
-        while not queue.empty:
-            run = queue.take()
-            if run is None:
-                time.sleep(RETRY)
-                continue
-            if not queue.was_in_use(run):
-                seconds = queue.seconds_left()
-                remaining = f", at most {duration(seconds)} left" if seconds else ""
-                number = queue.finished + 1
-                logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
-            task = self._task(run, self.threads or available_cores())
-            queue.note(run, do_run(task, show_progress=self.show_progress))
-
-    def _task(self, run: PlannedRun, threads: int) -> RunTask:
-        return RunTask(run, self.study, self.data_dir, threads)
-
-    def measure_baselines(self, baselines: Mapping[str, Path]) -> list[FailedRun]:
-        """Measure baselines, test set → directory; those that failed."""
-        failed = []
-        for label, path in baselines.items():
-            try:
-                check_directory(path.parent)
-                _when_free(partial(self._measure, label, path))
-            except Interrupted:
-                raise
-            except DiffkerasError as error:
-                failed.append(FailedRun(f"baselines on {label}", path.name, str(error)))
-        return failed
-
-    def _measure(self, label: str, path: Path) -> None:
-        test = self.study.test_sets[label]
-        with locked(path.with_name(f".{path.name}.lock"), f"the directory {path}"):
-            if not passes(check_baselines, path, test):
-                evaluate_baselines(test, self.data_dir, path, threads=self.threads)
-
-
-def _write_results(
-    directory: Path,
-    study: Study,
-    planned: Sequence[PlannedRun],
-    failed: Sequence[FailedRun],
-    baselines: Mapping[str, Path],
-    command: str,
+def _one_by_one(
+    queue: RunQueue,
+    make_task: Callable[[PlannedRun, int], RunTask],
+    threads: int,
+    show_progress: bool,
 ) -> None:
-    runs = [run for run in planned if run.done]
-    data = read_results(runs, study.factors_as_text, baselines)
-    begin_study(directory, study)  # so that it is known as a study's if this fails
-    place = Path(os.path.abspath(directory))
-    lock = place.with_name(f".{place.name}.lock")
+    """Do all runs of a queue in this process."""
+    while not queue.empty:
+        run = queue.take()
+        if run is None:
+            time.sleep(RETRY)
+            continue
+        if not queue.was_in_use(run):
+            seconds = time_left([*queue.runs.values()])
+            remaining = f", at most {duration(seconds)} left" if seconds else ""
+            logger.info(f"run {queue.finished + 1} of {queue.total}: {run.title}{remaining}")
+        queue.note(run, do_run(make_task(run, threads), show_progress=show_progress))
 
-    def write() -> None:
-        # the same study in another process may end at the same time
-        with locked(lock, f"the directory {directory}"):
-            answer = write_study(
-                directory, study, data, runs, failed=failed, planned=len(planned), command=command
-            )
-        logger.info(f"{study.title}: {len(runs)} of {len(planned)} runs finished. {answer}")
 
-    _when_free(write)
+def _measure_baselines(
+    study: Study, places: Mapping[str, Path], data_dir: Path, threads: int | None
+) -> list[FailedRun]:
+    """Measure the baselines of test sets, label → directory; those that failed."""
+    failed = []
+    for label, path in places.items():
+        try:
+            _when_free(partial(_measure, study.test_sets[label], path, data_dir, threads))
+        except Interrupted:
+            raise
+        except DiffkerasError as error:
+            failed.append(FailedRun(f"baselines on {label}", path.name, str(error)))
+    return failed
+
+
+def _measure(test: Config, path: Path, data_dir: Path, threads: int | None) -> None:
+    with locked(path.with_name(f".{path.name}.lock"), f"the directory {path}"):
+        if not passes(check_baselines, path, test):
+            evaluate_baselines(test, data_dir, path, threads=threads)
 
 
 def _when_free(do: Callable[[], object]) -> None:
@@ -259,12 +233,3 @@ def _when_free(do: Callable[[], object]) -> None:
                 logger.info(f"waiting: {error}")
             waits = True
             time.sleep(RETRY)
-
-
-def _failure(failed: Sequence[FailedRun], number: int, directory: Path) -> RunError:
-    first = "; ".join(f"{run.title}: {run.error}" for run in failed[:3])
-    more = "; …" if len(failed) > 3 else ""
-    return RunError(
-        f"{len(failed)} of {number} runs failed, see {directory / 'failed.csv'}; the same command "
-        f"tries them again. {first}{more}"
-    )

@@ -6,8 +6,8 @@ import pytest
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies import cost
-from diffkeras.studies.cost import budget_in_words, budget_of, cost_in_words, cost_of
-from diffkeras.studies.plan import Study, name_of, plan
+from diffkeras.studies.cost import budget_in_words, cost_in_words, cost_of
+from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.study_run import check_batches
 from diffkeras.system.tensorflow_setup import visible_gpus
@@ -109,20 +109,3 @@ HALF = {"data.train_fraction": 0.5}
 )
 def test_the_budget_says_what_is_equal(tiny, changed, words):
     assert budget_in_words([tiny, tiny.with_overrides(changed)]).startswith(words)
-
-
-@pytest.mark.parametrize(
-    ("steps_per_epoch", "words"),
-    [
-        (None, ", after equal epochs, so the largest training set also has 5 times the steps"),
-        (7, ", after equal steps"),
-    ],
-)
-def test_the_training_time_of_each_size_is_named(tiny, steps_per_epoch, words):
-    settings = {"training.steps_per_epoch": steps_per_epoch, "training.batch_size": 4}
-    base = tiny.with_overrides(settings)
-    factors = {"data.train_examples": [16, 40, 80], "training.loss": ["absolute", "squared"]}
-    study = Study("sizes", "Sizes", base, factors, {"test": base})
-    assert budget_of(study, "data.train_examples") == words
-    assert budget_of(study, "training.loss") == ""
-    assert name_of("data.train_examples") == "training examples per source count"

@@ -68,7 +68,7 @@ def test_what_is_missing_without_shards_is_named(study, own, monkeypatch):
     for run in planned:
         shutil.rmtree(run.run_dir / "tests")
     monkeypatch.setattr(module, "do_run", lambda *_, **__: Outcome("done"))
-    with pytest.raises(RunError, match=f"evaluation on test of .* {planned[0].run_dir}; run the"):
+    with pytest.raises(RunError, match=f"{planned[0].run_dir} has no evaluation of .*; run the"):
         run_study(study, data, directory, runs_dir=runs)
 
 
@@ -87,7 +87,7 @@ def test_other_directories_are_refused_before_any_work(study, own, write_other, 
         run_study(study, data, runs, runs_dir=empty)
     for content, message in (
         ("{", r"study\.json is missing or damaged: .*; choose another --run-dir"),
-        ("[]", r"study\.json is damaged, .*; choose another --run-dir"),
+        ("[]", r"study\.json is damaged .*; choose another --run-dir"),
         ('{"name": "small", "factors": {"a": 3}}', r"study\.json is damaged \(TypeError"),
     ):
         (directory / "study.json").write_text(content)
