@@ -35,8 +35,8 @@ from benchmarks.shared.measures import cpu_seconds
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data import generate
+from diffkeras.data.batches import training_batches
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.records import compress_rows, make_record
 from diffkeras.physics import Example, certify, solve
 

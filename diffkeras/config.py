@@ -307,12 +307,6 @@ def find_config(name: str | Path) -> Path:
         return candidate
     if os.path.isdir(path):
         raise ConfigurationError(f"{path} is a directory; give the file of a configuration in it")
-    studies = Path("paper", "studies", candidate.name)  # of a checkout, not shipped
-    if os.path.isfile(studies):
-        raise ConfigurationError(
-            f"there is no configuration file {short(str(name))} here; did you mean "
-            f"{studies.as_posix()}?"
-        )
     names = [p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")]
     alike = get_close_matches(str(name)[:MOST_COMPARED], names, n=3, cutoff=0.0)
     raise ConfigurationError(

@@ -9,8 +9,8 @@ from diffkeras.system.packages import lazy_names
 _MODULES = {
     "generate": "diffkeras.data.generate_datasets",
     "verify": "diffkeras.data.verification",
-    "mixed_dataset": "diffkeras.data.reading.batches",
-    "raw_dataset": "diffkeras.data.reading.examples",
+    "mixed_dataset": "diffkeras.data.batches",
+    "raw_dataset": "diffkeras.data.examples",
 }
 
 __all__ = [*_MODULES]

@@ -123,10 +123,6 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
     Each is put in its place when it is complete; an interrupted pipeline keeps nothing. The
     examples are the same as without Beam. TFDS chooses the number of files and compresses source
     images differently.
-
-    Args:
-        generation: the datasets.
-        options: Beam's pipeline options.
     """
     import tensorflow_datasets as tfds
 

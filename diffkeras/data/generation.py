@@ -1,30 +1,66 @@
-"""Generating datasets: only the missing shards, on all cores."""
+"""Generating datasets: only the missing shards, on all cores.
+
+The directory `.staging-NAME-FINGERPRINT` is next to the datasets. A later call finds the finished
+shards there, however the earlier one ended.
+"""
 
 import contextlib
+import logging
+import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tensorflow_datasets as tfds
+
 from diffkeras.config import Config
-from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.records import make_record, write_shard
-from diffkeras.data.replacing import check_unread, lock_dataset, restore_dataset
+from diffkeras.data.dataset import NAME, RELEASE_NOTES, VERSION, DatasetConfig
+from diffkeras.data.records import (
+    ShardTask,
+    dataset_features,
+    info_arguments,
+    make_record,
+    write_shard,
+)
+from diffkeras.data.replacing import (
+    METADATA,
+    check_names,
+    check_unread,
+    lock_dataset,
+    replace_dataset,
+    restore_dataset,
+)
 from diffkeras.data.section import SPLITS
-from diffkeras.data.shards import RECORD_OVERHEAD, Shard
-from diffkeras.data.staging import Staging
-from diffkeras.data.stored import check_features, dataset_status, stored_splits
+from diffkeras.data.stored import (
+    RECORD_OVERHEAD,
+    Shard,
+    dataset_status,
+    examples_per_shard,
+    has_records,
+    plan_shards,
+    stored_splits,
+)
 from diffkeras.errors import DataError
+from diffkeras.identity import fingerprint
 from diffkeras.reporting.text import format_bytes
-from diffkeras.system.atomic_files import names_unwritable
+from diffkeras.system.atomic_files import names_unwritable, replacing
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import run_tasks
+from diffkeras.system.result_folders import remove_files
+
+logger = logging.getLogger(__name__)
 
 TIMED_EXAMPLES = 2  # after one that fills the solver's tables
 PROCESS_START = 6.0  # seconds in which a process loads TensorFlow
 SPACE_FACTOR = 1.02  # records differ by a few bytes, and file systems round up
+SHARD = re.compile(rf"({NAME}-(?:{'|'.join(SPLITS)})\.tfrecord-\d{{5}})(-of-\d{{5}})?")
+DESCRIPTION = (
+    "Random disc sources on a rectangular lattice and the steady-state diffusion field around "
+    "them: training data for surrogates of a diffusion solver. Made by `diffkeras generate`."
+)
 
 
 @dataclass(frozen=True)
@@ -55,14 +91,13 @@ class Estimate:
         return self.core_seconds / processes + (PROCESS_START if processes > 1 else 0)
 
     def check_space(self, directory: Path) -> None:
-        """Check that the disk has enough free space."""
+        """Raise a DataError if the disk has too little free space."""
         needed, free = round(self.bytes * SPACE_FACTOR), shutil.disk_usage(directory).free
         if needed > free:
             raise DataError(
                 f"the disk of {directory} is too small for the datasets: {format_bytes(needed)} "
-                f"are needed and {format_bytes(free)} are free; free "
-                f"{format_bytes(needed - free)}, ask for fewer examples or source counts, or "
-                "choose another disk by --data-dir"
+                f"are needed and {format_bytes(free)} are free; ask for fewer examples or source "
+                "counts, or choose another disk by --data-dir"
             )
 
 
@@ -79,27 +114,161 @@ def estimate_example(dataset: DatasetConfig) -> Estimate:
 
 
 @dataclass(frozen=True)
-class Generation:
-    """Datasets that have to be generated; no other process works on them.
+class Staging:
+    """The staging directory of a dataset, whose shards another call for more examples can use.
 
     Attributes:
-        datasets: the staging directory of each → the estimate of one of its examples.
+        dataset: the dataset's configuration.
+        place: the directory that the dataset will have.
+        directory: the staging directory. Its name depends on all that the bytes of a shard do.
+        examples: number of examples by split.
+        shards: all of its shards, by split and in order.
+        per_example: the estimate of an example.
     """
 
-    datasets: dict[Staging, Estimate]
+    dataset: DatasetConfig
+    place: Path
+    directory: Path
+    examples: Mapping[str, int]
+    shards: tuple[Shard, ...]
+    per_example: Estimate
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig, data_dir: Path, examples: Mapping[str, int]) -> "Staging":
+        """The staging directory of a dataset with that many examples by split."""
+        per_example = estimate_example(dataset)
+        per_shard = examples_per_shard(per_example.bytes)
+        content = {
+            "identity": dataset.identity,
+            "version": VERSION,
+            "features": dataset_features(dataset).to_json(),
+            "per_shard": per_shard,
+        }
+        directory = data_dir / f".staging-{dataset.name}-{fingerprint(content)}"
+        shards = plan_shards(examples, per_shard)
+        return cls(dataset, dataset.path(data_dir), directory, examples, shards, per_example)
+
+    def prepare(self, stored: Mapping[Shard, Path]) -> None:
+        """Make the directory, remove unfinished files, and link the shards of a smaller dataset."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        check_names(self.place, self._final_names().values())
+        for file in list(self.directory.iterdir()):
+            if file.name in METADATA:  # of an interrupted `_complete`
+                file.unlink()
+            elif (found := SHARD.fullmatch(file.name)) and found[2]:
+                file.rename(file.with_name(found[1]))
+        for shard in self.shards:
+            path, former = self.directory / shard.name, stored.get(shard)
+            if path.exists() and not has_records(path, shard.examples):
+                path.unlink()
+            if former and not path.exists() and has_records(former, shard.examples):
+                try:
+                    path.hardlink_to(former)
+                except OSError:  # the file system has no links
+                    with replacing(path) as partial:
+                        shutil.copyfile(former, partial)
+
+    def missing(self) -> list[ShardTask]:
+        """The shards that still have to be written."""
+        return [
+            ShardTask(self.dataset, shard, self.directory)
+            for shard in self.shards
+            if not (self.directory / shard.name).exists()
+        ]
+
+    def publish(self, complete: Path | None = None) -> None:
+        """Move a complete dataset to its place, and remove all staging directories of it.
+
+        Args:
+            complete: its directory; by default the staging directory, which is completed first.
+        """
+        with names_unwritable(self.place):
+            if complete is None:
+                self._complete()
+            replace_dataset(self.place, complete or self.directory)
+            for other in self.directory.parent.glob(f".staging-{self.dataset.name}-????????"):
+                remove_files(other, [file.name for file in other.iterdir() if _is_own(file)])
+                with contextlib.suppress(OSError):
+                    other.rmdir()
+        logger.info("%s: complete", self.dataset.in_words)
+
+    def _complete(self) -> None:
+        """Give the shards their final names, and write the metadata."""
+        final = self._final_names()
+        for file in list(self.directory.iterdir()):
+            if file.name in final:
+                file.rename(file.with_name(final[file.name]))
+            elif _is_own(file):  # of an interrupted call for more examples
+                file.unlink()
+        _write_metadata(self.dataset, self.directory, self.shards)
+
+    def _final_names(self) -> dict[str, str]:
+        """Name of each shard's file → its name in the complete dataset."""
+        numbers = Counter(shard.split for shard in self.shards)
+        return {shard.name: shard.final_name(numbers[shard.split]) for shard in self.shards}
+
+    def leave(self) -> None:
+        """Remove unfinished files of stopped processes, and the directory if it is empty."""
+        for partial in self.directory.glob(".partial.*"):
+            partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
+
+
+def _is_own(file: Path) -> bool:
+    return file.name in METADATA or bool(SHARD.fullmatch(file.name))
+
+
+def _write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Shard]) -> None:
+    """Write `features.json`, `metadata.json` and `dataset_info.json` next to a dataset's shards."""
+    identity = tfds.core.DatasetIdentity(
+        name=NAME,
+        version=tfds.core.Version(VERSION),
+        data_dir=str(directory),
+        module_name="",
+        config_name=dataset.name,
+        config_description=dataset.description,
+        release_notes=RELEASE_NOTES,
+    )
+    info = tfds.core.DatasetInfo(
+        builder=identity, description=DESCRIPTION, **info_arguments(dataset)
+    )
+    info.set_file_format(tfds.core.FileFormat.TFRECORD)
+    splits = dict.fromkeys(shard.split for shard in shards)
+    own = ([shard for shard in shards if shard.split == split] for split in splits)
+    info.set_splits(tfds.core.SplitDict([_split_info(directory, each) for each in own]))
+    info.write_to_directory(str(directory))
+
+
+def _split_info(directory: Path, shards: Sequence[Shard]) -> tfds.core.SplitInfo:
+    split = shards[0].split
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=str(directory), dataset_name=NAME, split=split, filetype_suffix="tfrecord"
+    )
+    size = sum((directory / shard.final_name(len(shards))).stat().st_size for shard in shards)
+    lengths = [shard.examples for shard in shards]
+    return tfds.core.SplitInfo(split, lengths, size - RECORD_OVERHEAD * sum(lengths), template)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Datasets that have to be generated; no other process works on them."""
+
+    datasets: Sequence[Staging]
 
     @property
     def estimate(self) -> Estimate:
         """The estimate of all examples that are missing."""
         total = Estimate()
-        for staging, per_example in self.datasets.items():
-            total += per_example.times(sum(task.shard.examples for task in staging.missing()))
+        for staging in self.datasets:
+            missing = sum(task.shard.examples for task in staging.missing())
+            total += staging.per_example.times(missing)
         return total
 
     @property
     def kept(self) -> int:
         """Examples that exist already, from an interrupted call or a smaller dataset."""
-        planned = sum(shard.examples for staging in self.datasets for shard in staging.shards)
+        planned = sum(sum(staging.examples.values()) for staging in self.datasets)
         return planned - self.estimate.examples
 
     def run(
@@ -131,9 +300,9 @@ def prepare_generation(
     """Prepare the datasets of these source counts that are missing or too small.
 
     Until the block ends, no other process can generate them. Other processes or machines can
-    generate those of other source counts in the same directory.
+    generate datasets of other source counts in the same directory.
     """
-    datasets: dict[Staging, Estimate] = {}
+    datasets: list[Staging] = []
     with contextlib.ExitStack() as stack:
         with names_unwritable(data_dir):
             for count in counts:
@@ -145,18 +314,13 @@ def prepare_generation(
                 if status.suffices(config):
                     continue  # another process has generated it, or a crash had moved it
                 check_unread(place)  # before hours are spent
-                per_example = estimate_example(dataset)
                 examples: dict[str, int] = {
                     split: max(config.data.examples(split), status.examples.get(split, 0))
                     for split in SPLITS
                 }
-                staging = Staging.of(dataset, data_dir, examples, per_example.bytes)
+                staging = Staging.of(dataset, data_dir, examples)
                 stack.callback(staging.leave)
-                stored: dict[Shard, Path] = {}
-                if status.examples:
-                    check_features(dataset, place)
-                    for split in stored_splits(place):
-                        stored |= split.files
-                staging.prepare(stored)
-                datasets[staging] = per_example
+                splits = stored_splits(place) if status.examples else ()
+                staging.prepare({s: file for split in splits for s, file in split.files.items()})
+                datasets.append(staging)
         yield Generation(datasets)

@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
+from diffkeras.data.stored import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
 from diffkeras.errors import DataError, OutputError
 from diffkeras.physics import Sources
 from diffkeras.physics.problem.maps import MAPS
@@ -34,19 +34,16 @@ def dataset_features(
     dataset: DatasetConfig, *, any_count: bool = False
 ) -> tfds.features.FeaturesDict:
     """The features of a dataset's examples; with `any_count`, of any source count."""
-    count = None if any_count else dataset.count
-    return tfds.features.FeaturesDict(
-        {name: _feature(name, dataset, count) for name in dataset.record}
-    )
-
-
-def _feature(name: str, dataset: DatasetConfig, count: int | None) -> Any:
-    """The feature of a name, of so many sources."""
-    if name == "sources":
-        return {part: _tensor((count,), dtype) for part, dtype in Sources.ARRAYS.items()}
-    if name in SCALARS:
-        return _tensor(())
-    return _tensor((*dataset.physics.lattice, 1), encoding=_encoding_of(name))
+    tensor, count = tfds.features.Tensor, None if any_count else dataset.count
+    features: dict[str, Any] = {}
+    for name in dataset.record:
+        if name == "sources":
+            parts = Sources.ARRAYS.items()
+            features[name] = {part: tensor(shape=(count,), dtype=dtype) for part, dtype in parts}
+        else:
+            shape = () if name in SCALARS else (*dataset.physics.lattice, 1)
+            features[name] = tensor(shape=shape, dtype=np.float32, encoding=_encoding_of(name))
+    return tfds.features.FeaturesDict(features)
 
 
 def _encoding_of(name: str) -> tfds.features.Encoding:
@@ -60,17 +57,11 @@ def _encoding_of(name: str) -> tfds.features.Encoding:
     return tfds.features.Encoding.NONE
 
 
-def _tensor(shape: tuple[int | None, ...], dtype: Any = np.float32, **options: Any) -> Any:
-    return tfds.features.Tensor(shape=shape, dtype=dtype, **options)
-
-
 def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
-    """Arguments of `tfds.core.DatasetInfo` that depend on the dataset.
-
-    A supervised pair has all that the field depends on, and the field.
-    """
-    first, *others = dataset.given
-    given = {name: name for name in (first, *others)} if others else first
+    """Arguments of `tfds.core.DatasetInfo` that depend on the dataset."""
+    given: Any = {name: name for name in dataset.given}
+    if len(given) == 1:
+        (given,) = dataset.given
     return {
         "features": dataset_features(dataset),
         "supervised_keys": (given, "field"),

@@ -3,16 +3,14 @@
 import contextlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diffkeras.data.stored import stored_splits
+from diffkeras.data.stored import INFO, stored_splits
 from diffkeras.errors import InUseError, OutputError
-from diffkeras.system.atomic_files import replacing, sync
+from diffkeras.system.atomic_files import sync
 from diffkeras.system.file_lock import locked, remove_stale
 
-INFO = "dataset_info.json"
 METADATA = (INFO, "features.json", "metadata.json")
 
 
@@ -64,11 +62,7 @@ def remove_leftovers(place: Path) -> None:
 
 
 def own_files(place: Path) -> set[str]:
-    """The files of the dataset in a directory by its metadata; others belong to the user.
-
-    Raises:
-        DataError: the metadata are damaged.
-    """
+    """The files of the dataset in a directory by its metadata; others belong to the user."""
     return {
         *METADATA,
         *(file.name for split in stored_splits(place) for file in split.files.values()),
@@ -123,12 +117,3 @@ def restore_dataset(place: Path) -> None:
 
 def _former(place: Path) -> Path:
     return place.with_name(f".{place.name}.former")
-
-
-def link_or_copy(file: Path, target: Path) -> None:
-    """Make a hard link, or a copy where the file system has no links."""
-    try:
-        target.hardlink_to(file)
-    except OSError:
-        with replacing(target) as partial:
-            shutil.copyfile(file, partial)

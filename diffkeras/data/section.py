@@ -42,39 +42,22 @@ def parse_counts(value: Any) -> tuple[int, ...]:
     Raises:
         ValueError: anything else, or a count that is named twice.
     """
-    parts = value if isinstance(value, list | tuple) else [value]
     counts: set[int] = set()
-    for part in parts:
-        for count in _ranges(part):
-            if twice := counts.intersection(count):
+    for part in value if isinstance(value, list | tuple) else [value]:
+        for text in part.split(",") if isinstance(part, str) else [part]:
+            match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9}))?\s*", str(text))
+            low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+            if not 1 <= low <= high <= MOST_SOURCES or not isinstance(text, str | int):
+                raise ValueError(
+                    f"{short(text)} is neither a source count from 1 to {MOST_SOURCES:,} nor an "
+                    'ascending range such as "1-20"'
+                )
+            if twice := counts.intersection(range(low, high + 1)):
                 raise ValueError(f"{min(twice)} is named twice; name each source count once")
-            counts.update(count)
-    if not counts or min(counts) < 1 or max(counts) > MOST_SOURCES:
-        raise ValueError(
-            f"must be numbers of sources from 1 to {MOST_SOURCES:,}, not {short(value)}"
-        )
+            counts.update(range(low, high + 1))
+    if not counts:
+        raise ValueError("name at least one source count")
     return tuple(sorted(counts))
-
-
-def _ranges(part: Any) -> Iterable[range]:
-    if type(part) is int:
-        return [range(part, part + 1)]
-    if isinstance(part, str):
-        return map(_range, part.split(","))
-    raise ValueError(f'{short(part)} is no list of source counts; write e.g. "1-20" or "1,5"')
-
-
-def _range(text: str) -> range:
-    """The counts of "5" or of "1-20"."""
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9}))?\s*", text)
-    if match is None:
-        raise ValueError(f'{short(text)} is no list of source counts; write e.g. "1-20" or "1,5"')
-    low, high = int(match[1]), int(match[2] or match[1])
-    if low > high:
-        raise ValueError(f"{text.strip()!r} runs backwards; write {high}-{low}")
-    if high > MOST_SOURCES:  # don't build a huge set for a typing error
-        raise ValueError(f"{high} is more than {MOST_SOURCES} sources")
-    return range(low, high + 1)
 
 
 def format_counts(counts: Iterable[int]) -> str:
@@ -277,11 +260,7 @@ class DataConfig(Section):
                 raise KeyProblem(OF_NO_STREAM, key)
 
     def check_lengths(self, physics: PhysicsConfig) -> None:
-        """Check that the lattice can hold fields of all diffusion lengths.
-
-        Raises:
-            KeyProblem: it can't, or the decay of the physics has no effect.
-        """
+        """Raise a KeyProblem if the lattice can't hold fields of all diffusion lengths."""
         if self.diffusion_length and physics.decay != PhysicsConfig.decay:
             raise KeyProblem(
                 f"each example gets the decay D/ℓ², so physics.decay {physics.decay:g} would have "

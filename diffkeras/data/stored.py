@@ -1,6 +1,11 @@
-"""Stored datasets: what their metadata say, whether one is complete and as configured."""
+"""Stored datasets: their files, what their metadata say, whether one is complete and as configured.
+
+A dataset consists of shards: files of consecutive examples.
+"""
 
 import logging
+import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +14,6 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data.dataset import NAME, VERSION, DatasetConfig
 from diffkeras.data.section import SPLITS, Split
-from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, has_records
 from diffkeras.errors import DataError, RunError
 from diffkeras.identity import differing_datasets, in_words
 from diffkeras.system.atomic_files import read_json
@@ -17,22 +21,97 @@ from diffkeras.system.messages import short
 
 logger = logging.getLogger(__name__)
 
+INFO = "dataset_info.json"
+SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
+SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
+RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
+FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 REMEDY = "delete its directory and run `diffkeras generate` again"
+
+
+@dataclass(frozen=True, order=True)
+class Shard:
+    """Consecutive examples of a split in one file."""
+
+    split: str
+    index: int  # its place among the shards of the split
+    first: int  # number of the first example
+    examples: int
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of its examples."""
+        return range(self.first, self.first + self.examples)
+
+    @property
+    def name(self) -> str:
+        """Name of its file until the dataset is complete."""
+        return f"{NAME}-{self.split}.tfrecord-{self.index:05d}"
+
+    def final_name(self, shards: int) -> str:
+        """Name of its file in a dataset where the split has that many shards."""
+        return f"{self.name}-of-{shards:05d}"
+
+
+def examples_per_shard(record_bytes: int) -> int:
+    """Number of examples in a file: a power of two, so that a few bytes more change nothing."""
+    exponent = round(math.log2(SHARD_BYTES / record_bytes))
+    return int(2 ** min(max(exponent, 0), math.log2(SHARD_EXAMPLES)))
+
+
+def plan_shards(examples: Mapping[str, int], per_shard: int) -> tuple[Shard, ...]:
+    """The shards of a dataset, by split and in order.
+
+    Every shard of a split except the last has `per_shard` examples, so a dataset that grows keeps
+    all its shards except the last.
+    """
+    return tuple(
+        Shard(split, index, first, min(per_shard, number - first))
+        for split, number in examples.items()
+        for index, first in enumerate(range(0, number, per_shard))
+    )
+
+
+def find_records(path: Path) -> tuple[list[int], bool]:
+    """Find the records of a file by their lengths alone, without reading their content.
+
+    Returns:
+        The position of each complete record [bytes], and whether the last one ends with the file.
+
+    Raises:
+        OSError: the file is missing, can't be read, or is no regular file.
+    """
+    size = path.stat().st_size
+    offsets: list[int] = []
+    position = 0
+    with path.open("rb", buffering=0) as file:
+        while position + RECORD_OVERHEAD <= size:
+            file.seek(position)
+            (length,) = struct.unpack("<Q", file.read(8))
+            following = position + length + RECORD_OVERHEAD
+            if following > size:
+                break
+            offsets.append(position)
+            position = following
+    return offsets, position == size
+
+
+def has_records(path: Path, number: int) -> bool:
+    """Whether a path is a file of that many complete records."""
+    try:
+        offsets, complete = find_records(path)
+    except OSError:
+        return False
+    return complete and len(offsets) == number
 
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """One split of a dataset, by its metadata.
-
-    Attributes:
-        name: train, validation or test.
-        files: the file of each of its shards, in order.
-        bytes: total size of the files.
-    """
+    """One split of a dataset, by its metadata."""
 
     name: str
-    files: Mapping[Shard, Path]
-    bytes: int
+    files: Mapping[Shard, Path]  # of each of its shards, in order
+    bytes: int  # of all files
 
     @property
     def examples(self) -> int:
@@ -51,19 +130,18 @@ class StoredSplit:
             if not has_records(path, shard.examples):
                 raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
         raise DataError(
-            f"dataset_info.json in {next(iter(self.files.values())).parent} is damaged: the files "
-            f"of the {self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
+            f"{INFO} in {next(iter(self.files.values())).parent} is damaged: the files of the "
+            f"{self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
         )
 
 
 def stored_splits(path: Path) -> list[StoredSplit]:
     """The splits of the dataset in a directory, by its metadata."""
-    file = path / "dataset_info.json"
-    info = read_object(file)
+    info = _read_object(path / INFO)
     try:
         return [_stored_split(path, split) for split in info["splits"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
+        raise DataError(f"{path / INFO} is damaged ({error!r}); {REMEDY}") from None
 
 
 def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
@@ -78,35 +156,7 @@ def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
     return StoredSplit(split["name"], files, size + RECORD_OVERHEAD * first)
 
 
-def check_identity(dataset: DatasetConfig, path: Path) -> None:
-    """Check that the dataset in a directory is the one that a configuration asks for.
-
-    TFDS compares the features when it opens the dataset. Here their file is only read.
-    """
-    file = path / "dataset_info.json"
-    info = read_object(file)
-    named = {
-        "name": NAME,
-        "configName": dataset.name,
-        "version": VERSION,
-        "fileFormat": "tfrecord",
-    }
-    for key, value in named.items():
-        if info.get(key) != value:
-            raise DataError(
-                f"{file} is damaged, or of another dataset: {key} is {short(info.get(key))} "
-                f"instead of {short(value)}; {REMEDY}"
-            )
-    wanted, found = dataset.identity, read_object(path / "metadata.json")
-    if found != wanted:
-        raise DataError(
-            f"{path} has a dataset of other physics than the configuration: "
-            + "; ".join(in_words(differing_datasets(found, wanted)))
-            + "; use another --data-dir"
-        )
-
-
-def read_object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a dataset."""
     try:
         content = read_json(path)
@@ -119,19 +169,12 @@ def read_object(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """What is stored for one source count of a configuration.
-
-    Attributes:
-        count: the source count.
-        path: the dataset's directory.
-        examples: examples by split; empty if there is no dataset.
-        missing: files that should be there.
-    """
+    """What is stored for one source count of a configuration."""
 
     count: int
-    path: Path
-    examples: Mapping[str, int]
-    missing: tuple[Path, ...] = ()
+    path: Path  # the dataset's directory
+    examples: Mapping[str, int]  # by split; empty if there is no dataset
+    missing: tuple[Path, ...] = ()  # files that should be there
 
     def suffices(self, config: Config, splits: Sequence[Split] = SPLITS) -> bool:
         """Whether each of the splits has as many examples as the configuration asks for."""
@@ -140,14 +183,23 @@ class DatasetStatus:
         )
 
 
-def dataset_path(config: Config, count: int, data_dir: str | Path) -> Path:
-    """The directory of the dataset of `count` sources, whether or not it exists."""
-    return DatasetConfig.of(count, config).path(data_dir)
-
-
 def dataset_paths(config: Config, data_dir: str | Path) -> list[Path]:
     """The directories of the datasets of a configuration, whether or not they exist."""
-    return [dataset_path(config, count, data_dir) for count in config.data.sources]
+    return [DatasetConfig.of(count, config).path(data_dir) for count in config.data.sources]
+
+
+def check_metadata(dataset: DatasetConfig, path: Path) -> None:
+    """Raise a DataError unless the dataset in a directory has this identity and these features."""
+    wanted, found = dataset.identity, _read_object(path / "metadata.json")
+    if found != wanted:
+        raise DataError(
+            f"{path} has a dataset of other physics than the configuration: "
+            + "; ".join(in_words(differing_datasets(found, wanted)))
+            + "; use another --data-dir"
+        )
+    features = _read_object(path / "features.json").get("featuresDict")
+    if not isinstance(features, dict) or {*features.get("features", ())} != {*dataset.record}:
+        raise DataError(f"{path / 'features.json'} is missing or damaged; {REMEDY}")
 
 
 def dataset_status(
@@ -161,8 +213,7 @@ def dataset_status(
     path = dataset.path(data_dir)
     if not path.exists():
         return DatasetStatus(count, path, {})
-    check_identity(dataset, path)
-    _check_feature_names(dataset, path)
+    check_metadata(dataset, path)
     splits = stored_splits(path)
     missing = tuple(file for split in splits for file in split.files.values() if not file.is_file())
     if missing and not allow_missing:
@@ -191,7 +242,7 @@ def check_dataset(
     Raises:
         DataError: there is no such dataset, or it is too small or damaged.
     """
-    status, dataset = dataset_status(config, count, data_dir), DatasetConfig.of(count, config)
+    status = dataset_status(config, count, data_dir)
     named, same = "", "with the same configuration and"
     if config_name:
         named, same = f" --config {config_name}", "with the same"
@@ -199,20 +250,19 @@ def check_dataset(
         f"give the --data-dir that has it, or run `diffkeras generate{named}` {same} --data-dir"
     )
     if not status.examples:
+        dataset = DatasetConfig.of(count, config)
         raise DataError(
             f"{data_dir} has no dataset of {dataset.in_words} in this physics (looked "
-            f"for {status.path}){_others(config, count, Path(data_dir))}; {remedy}"
+            f"for {status.path}){_others(dataset, Path(data_dir))}; {remedy}"
         )
-    if not status.suffices(config, splits):
-        stored = {split: status.examples.get(split, 0) for split in splits}
-        wanted = {split: config.data.examples(split) for split in splits}
-        short = next((split for split in splits if stored[split] < wanted[split]), splits[0])
-        fewer = f", or ask for fewer, such as by --set data.{short}_examples={stored[short]}"
-        raise DataError(
-            f"{status.path} has {stored[short]} {short} examples, and {wanted[short]} are needed; "
-            f"{remedy}{fewer if stored[short] else ''}"
-        )
-    check_features(dataset, status.path)
+    for split in splits:
+        stored, wanted = status.examples.get(split, 0), config.data.examples(split)
+        if stored < wanted:
+            fewer = f", or ask for fewer, such as by --set data.{split}_examples={stored}"
+            raise DataError(
+                f"{status.path} has {stored} {split} examples, and {wanted} are needed; {remedy}"
+                f"{fewer if stored else ''}"
+            )
 
 
 def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
@@ -229,28 +279,6 @@ def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
     return config.with_overrides({"data.test_examples": fewest})
 
 
-def _check_feature_names(dataset: DatasetConfig, path: Path) -> None:
-    """As `check_features`, without TensorFlow: of their description, only the names are checked."""
-    file = path / "features.json"
-    features = read_object(file).get("featuresDict")
-    if not isinstance(features, dict) or {*features.get("features", ())} != {*dataset.record}:
-        raise DataError(f"{file} is missing or damaged; {REMEDY}")
-
-
-def check_features(dataset: DatasetConfig, path: Path) -> None:
-    """Check that the dataset in a directory has the features of its configuration."""
-    import tensorflow_datasets as tfds
-
-    from diffkeras.data.records import dataset_features
-
-    try:
-        stored = tfds.features.FeatureConnector.from_config(str(path)).to_json()
-    except Exception:  # noqa: BLE001 - TFDS raises any error for a damaged file
-        stored = None
-    if stored != dataset_features(dataset).to_json():
-        raise DataError(f"{path / 'features.json'} is missing or damaged; {REMEDY}")
-
-
 def check_records(path: Path) -> None:
     """Read every record of the dataset in a directory and verify its checksums."""
     from diffkeras.data.records import read_records
@@ -261,13 +289,13 @@ def check_records(path: Path) -> None:
                 pass
 
 
-def _others(config: Config, count: int, data_dir: Path) -> str:
+def _others(dataset: DatasetConfig, data_dir: Path) -> str:
     """Other datasets of that source count in the directory, and how they differ."""
-    dataset, others = DatasetConfig.of(count, config), []
+    others = []
     same_count = dataset.name.partition("-")[0]
     for file in sorted(data_dir.glob(f"{NAME}/{same_count}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
-        pairs = differing_datasets(read_object(file), dataset.identity)
+        pairs = differing_datasets(_read_object(file), dataset.identity)
         different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which is no longer read")

@@ -11,13 +11,7 @@ from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.records import dataset_features, read_records
 from diffkeras.data.section import SPLITS
-from diffkeras.data.stored import (
-    REMEDY,
-    check_dataset,
-    check_features,
-    check_identity,
-    stored_splits,
-)
+from diffkeras.data.stored import REMEDY, check_dataset, check_metadata, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.progress import progress_bar
@@ -71,15 +65,10 @@ def verify(
 def _verify_dataset(
     config: Config, count: int, data_dir: Path, share: float, on_examples: Callable[[int], None]
 ) -> Iterator[str]:
-    """Read every record of a dataset, and compare some with newly solved examples.
+    """A line for each error in the records of a dataset.
 
-    These are a random share of each split, other ones in each call, and the first example of each
-    file. So a file with other examples than its name says is found. `on_examples` is called with
-    the number of examples that were read since the last call.
-
-    Yields:
-        A line for each error, with the file and the example. No file is read if the metadata are
-        those of other data.
+    Newly solved are a random share of each split, other ones in each call, and the first example of
+    each file: so a file with other examples than its name says is found.
     """
     dataset, rng = DatasetConfig.of(count, config), np.random.default_rng()
     directory, first = dataset.path(data_dir), ""
@@ -89,8 +78,7 @@ def _verify_dataset(
         first = str(error)
         yield first
     try:
-        check_identity(dataset, directory)
-        check_features(dataset, directory)
+        check_metadata(dataset, directory)
         splits = stored_splits(directory)
     except DataError:  # which is the first
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data.reading.examples import explain_damage
+from diffkeras.data.examples import explain_damage
 from diffkeras.data.replacing import keep_datasets
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import FIGURES, draw_figures

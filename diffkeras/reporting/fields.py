@@ -1,7 +1,6 @@
 """Pictures of a problem's sources and of its field: `Solution.plot`, `--plot` of the commands."""
 
 import textwrap
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,15 +16,13 @@ from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.style import NO_VALUE, new_figure
 from diffkeras.system.messages import low_to_high
 
-SOURCES = {
+SOURCES = {  # titles of panels, by the symbol of the values
     "u": "fixed values",
     "s": "production s",
     "v": "largest uptake v",
     "D": "diffusivity D",
     "γ": "decay and uptake γ",
-    "x": "sources x",
-}  # titles of panels, by the symbol of the values
-OF_FIELD = ("u", "x")  # symbols of values in the unit of the field
+}
 LETTERS = 14  # of the notes, that fit on an inch
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
@@ -40,11 +37,6 @@ class Slice(NamedTuple):
     axis: str = ""
     number: int = 0
 
-    @property
-    def title(self) -> str:
-        """For example ", plane 3"."""
-        return f", {self.axis} {self.number}" if self.axis else ""
-
     @classmethod
     def of(cls, name: str, number: int) -> "Slice":
         """One plane, row or column of a lattice of three axes."""
@@ -55,8 +47,8 @@ class Slice(NamedTuple):
         return cls(tuple(cut), (first, second), name, number)
 
 
-def sources_of(problem: Problem) -> dict[str, NDArray]:
-    """Panels beside the field of one image, by their symbols in `SOURCES`; NaN where nothing is."""
+def _sources_of(problem: Problem) -> dict[str, NDArray]:
+    """Panels beside the field, by their symbols in `SOURCES`; NaN where nothing is."""
     arrays = {}
     if problem.fixed.any():
         arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
@@ -65,10 +57,9 @@ def sources_of(problem: Problem) -> dict[str, NDArray]:
     for symbol, part in (("D", problem.medium.diffusivity), ("γ", problem.medium.decay)):
         if isinstance(part, np.ndarray):
             arrays[symbol] = np.broadcast_to(part, problem.lattice)
-    if problem.uptake is not None:
+    if problem.uptake is not None and np.ndim(problem.uptake.capacity):
         rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
-        if np.ndim(problem.uptake.capacity):
-            arrays["v"] = np.where(rate != 0, rate, np.nan)
+        arrays["v"] = np.where(rate != 0, rate, np.nan)
     return arrays
 
 
@@ -81,41 +72,14 @@ def solution_figure(
     unit: str | None = None,
     field_unit: str | None = None,
 ) -> Figure:
-    """A problem's sources and its field, as `field_figure` draws them.
-
-    By default, the line below it has the numbers of the medium.
-    """
-    return field_figure(
-        sources_of(problem),
-        field,
-        title,
-        problem_in_words(problem) if notes is None else notes,
-        step=problem.medium.step,
-        unit=unit,
-        field_unit=field_unit,
-    )
-
-
-def field_figure(
-    sources: Mapping[str, NDArray],
-    field: NDArray,
-    title: str = "steady-state field",
-    notes: str = "",
-    *,
-    step: float = 1.0,
-    unit: str | None = None,
-    field_unit: str | None = None,
-) -> Figure:
-    """Sources and field side by side, with notes below.
+    """A problem's sources and its field side by side, fixed values on the scale of the field.
 
     Args:
-        sources: one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
-            named "u" share the colour scale of the field.
+        problem: its step h scales the axes, unless it is 1 and no unit is given: then they count
+            nodes.
         field: (rows, columns) or (planes, rows, columns).
         title: of the panel of the field.
-        notes: a line below the panels, or as many as it needs.
-        step: h [length]. The axes show lengths unless it is 1 and no unit is given, and then
-            numbers of nodes.
+        notes: a line below the panels, or as many as it needs; by default the medium's numbers.
         unit: of lengths, such as "µm".
         field_unit: of the field and of fixed values, such as "mmHg".
 
@@ -124,22 +88,23 @@ def field_figure(
     """
     for each in (unit, field_unit):
         check_unit(each)
+    sources = _sources_of(problem)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = slices_of(field)
-    heights = [row_height(field[part.nodes].shape) for part in parts]
+    heights = [_row_height(field[part.nodes].shape) for part in parts]
     width = 5 * len(panels)
-    lines = textwrap.wrap(notes, LETTERS * width)
+    lines = textwrap.wrap(problem_in_words(problem) if notes is None else notes, LETTERS * width)
     below = 0.15 * (1 + len(lines)) if lines else 0
     figure = new_figure(width, sum(heights) + below)
     grid = figure.subplots(len(parts), len(panels), squeeze=False, height_ratios=heights)
     for column, (values, name, symbol) in zip(grid.T, panels, strict=True):
         limits = _ends_of_scale(shared if symbol == "u" else values)
         for axis, part in zip(column, parts, strict=True):
-            picture = _draw_slice(axis, values[part.nodes], part, name, step, unit)
+            picture = _draw_slice(axis, values[part.nodes], part, name, problem.medium.step, unit)
             picture.set_clim(limits)
-        label = f"{symbol} [{field_unit}]" if field_unit and symbol in OF_FIELD else symbol
+        label = f"{symbol} [{field_unit}]" if field_unit and symbol == "u" else symbol
         figure.colorbar(picture, ax=list(column), fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)
@@ -155,9 +120,14 @@ def _draw_slice(
     bottom, right = ((side - 0.5) * length for side in values.shape)
     extent = (-length / 2, right, bottom, -length / 2)
     picture = axis.imshow(values, cmap="viridis", interpolation="nearest", extent=extent)
-    across, down = (_label(each, in_nodes, unit) for each in reversed(part.axes))
-    place = "" if in_nodes or not part.axis else f" ({_place(part, length, unit)})"
-    axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
+    down, across = (
+        each if in_nodes else f"{AXES[each]} [{unit or 'length'}]" for each in part.axes
+    )
+    if part.axis:
+        name += f", {part.axis} {part.number}"
+        if not in_nodes:
+            name += f" ({AXES[part.axis]} = {part.number * length:g}{f' {unit}' if unit else ''})"
+    axis.set(title=name, xlabel=across, ylabel=down)
     axis.locator_params(integer=in_nodes)
     rows, columns = values.shape
     ticks = 12 * rows // columns  # that have room
@@ -174,15 +144,6 @@ def _ends_of_scale(values: NDArray) -> tuple[float, float]:
     shown = values[np.isfinite(values)]
     shown = shown if shown.size else np.zeros(1)
     return float(min(shown.min(), 0)), float(shown.max()) or 1.0
-
-
-def _label(name: str, in_nodes: bool, unit: str | None) -> str:
-    return name if in_nodes else f"{AXES[name]} [{unit or 'length'}]"
-
-
-def _place(part: Slice, step: float, unit: str | None) -> str:
-    """Where a slice is, as a length."""
-    return f"{AXES[part.axis]} = {part.number * step:g}{f' {unit}' if unit else ''}"
 
 
 def problem_in_words(problem: Problem) -> str:
@@ -204,7 +165,7 @@ def _ends(part: Any) -> str:
     return low_to_high(np.min(part), np.max(part))
 
 
-def row_height(shape: tuple[int, ...]) -> float:
+def _row_height(shape: tuple[int, ...]) -> float:
     """Inches of a row of panels, of which each is 5 wide with its colour bar."""
     rows, columns = shape
     return min(3.7 * rows / columns + 0.9, TALLEST)

@@ -3,7 +3,7 @@
 In the order in which a study goes through them: `study_file` reads a file into a `plan` of runs,
 `cost` adds up what they take, `study_run` does them (`one_run`, or several in `processes`),
 `results` gathers their `evaluations` into tables, `answer` compares the values of each factor,
-`figure` draws their errors, and `report` writes all into a `study_directory`.
+and `report` writes all, with a figure, into a `study_directory`.
 """
 
 from diffkeras.system.packages import lazy_names

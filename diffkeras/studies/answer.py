@@ -7,7 +7,7 @@ without an interaction term (Montgomery, Design and Analysis of Experiments, 201
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.text import number
 from diffkeras.studies.plan import LOSS, VARIANT, name_of
 from diffkeras.studies.results import StudyData, by_setting
@@ -37,7 +36,6 @@ class Effect:
     trend: int  # −1, 0 or 1, of ln error along a factor of numbers; 0 for words
     # the largest mean over the smallest (for a trend, of the two ends), with its interval
     ratio: tuple[float, float, float]
-    regions: Mapping[str, tuple[float, float, float]]  # the same two values, by column of errors
 
     @property
     def is_chance(self) -> bool:
@@ -76,13 +74,9 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     blocks = [*(name for name in data.settings if name != factor), "repetition"]
     values = [value for value in data.factors[factor] if (rows[factor] == value).any()]
 
-    def lns_of(error: str) -> Array:
-        """(repetitions, values) of the mean logarithms of an error."""
-        known = rows[rows[error] > 0].assign(ln=lambda table: np.log(table[error]))
-        table = known.pivot_table("ln", blocks, factor, aggfunc="mean")
-        return table.reindex(columns=values).dropna().groupby("repetition").mean().to_numpy(float)
-
-    lns = lns_of("mae")
+    table = rows.pivot_table("ln", blocks, factor, aggfunc="mean").reindex(columns=values)
+    # (repetitions, values)
+    lns = table.dropna().groupby("repetition").mean().to_numpy(float)
     if not lns.size:
         return None
     means = lns.mean(axis=0)
@@ -93,13 +87,8 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     if numbers is not None and (p_of_trend := _test(lns, numbers)) < LEVEL:
         trend, p = int(np.sign(means @ (numbers - numbers.mean()))), p_of_trend
         worst, best = (0, -1) if trend < 0 else (-1, 0)
-    ratios = {
-        error: _mean_and_ends(of_region[:, worst] - of_region[:, best])
-        for error in MAES
-        if (of_region := lns_of(error)).size
-    }
-    ratio = ratios.pop("mae")
-    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio, ratios)
+    ratio = _mean_and_ends(lns[:, worst] - lns[:, best])
+    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio)
 
 
 def numbers_of(values: Sequence[str]) -> Array | None:
@@ -178,10 +167,8 @@ def _of_effect(effect: Effect) -> str:
     if effect.trend:
         places = zip(errors[[0, -1]], effect.values[:: len(errors) - 1], strict=True)
         ends = ", ".join(f"{number(error)} at {value}" for error, value in places)
-        falls = effect.trend < 0
-        verb, other, more = ("falls", "rises", "less") if falls else ("rises", "falls", "more")
-        against = _against(effect, other)
-        return f"The lattice MAE {verb} with the {name}: {ends}, {times} {more}{against}"
+        verb, more = ("falls", "less") if effect.trend < 0 else ("rises", "more")
+        return f"The lattice MAE {verb} with the {name}: {ends}, {times} {more}"
     best, worst = int(errors.argmin()), int(errors.argmax())
     spread = (
         f"{number(errors[best])} with {_value(effect, best)}, "
@@ -190,18 +177,7 @@ def _of_effect(effect: Effect) -> str:
     if effect.is_chance and not math.isnan(effect.p):
         p = f"p = {effect.p:.2g}"
         return f"The lattice MAE does not depend on the {name} beyond chance here ({p}): {spread}"
-    against = _against(effect, "is the other way round")
-    return f"The lattice MAE depends on the {name}: {spread}, {times} as much{against}"
-
-
-def _against(effect: Effect, how: str) -> str:
-    """The regions whose error moves against the lattice MAE, as a clause."""
-    regions = []
-    for error, (ratio, low, high) in effect.regions.items():
-        if ratio < 1:
-            region = ERRORS[error] if ERRORS[error].startswith("R") else f"the {ERRORS[error]}"
-            regions.append(f"{region} (within chance)" if low < 1 < high else region)
-    return f"; in {' and '.join(regions)} it {how}" if regions else ""
+    return f"The lattice MAE depends on the {name}: {spread}, {times} as much"
 
 
 def _value(effect: Effect, place: int) -> str:

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
-from diffkeras.data.reading.batches import training_batches
-from diffkeras.data.reading.order import DataShares
+from diffkeras.data.batches import DataShares, training_batches
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.process_group import ProcessGroup
 

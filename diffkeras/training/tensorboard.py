@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.data.reading.examples import raw_dataset
+from diffkeras.data.examples import raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.history import SourceCountErrors
 from diffkeras.training.optimizers import averaged_weights, innermost, learning_rate

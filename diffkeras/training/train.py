@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data.reading.examples import explain_damage
+from diffkeras.data.examples import explain_damage
 from diffkeras.data.replacing import keep_datasets
 from diffkeras.data.stored import dataset_paths
 from diffkeras.errors import ConfigurationError, Interrupted

@@ -85,7 +85,7 @@ def test_the_preview_draws_fields_and_maps_of_tissues(
 @pytest.mark.slow
 def test_a_failed_pipeline_leaves_the_former_dataset(tmp_path, monkeypatch):
     pytest.importorskip("apache_beam")
-    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    monkeypatch.setattr("diffkeras.data.stored.SHARD_EXAMPLES", SHARD)
     generate(tiny_config(8), tmp_path)
     before = dataset_hash(tiny_config(8), tmp_path)
 

@@ -242,10 +242,11 @@ def test_a_summary_is_json_alone_on_standard_output(diffkeras, discs, tmp_path):
 def test_the_picture_names_the_medium_and_the_log_the_proof(
     diffkeras, discs, tmp_path, monkeypatch
 ):
+    from diffkeras.reporting import fields
+
     captions: list[str] = []
-    monkeypatch.setattr(
-        "diffkeras.reporting.fields.field_figure", lambda *parts, **_: captions.append(parts[-1])
-    )
+    in_words = fields.problem_in_words
+    monkeypatch.setattr(fields, "problem_in_words", lambda p: captions.append(in_words(p)) or "")
     monkeypatch.setattr("diffkeras.reporting.style.to_image", lambda *_: b"")
     cells = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
     np.save(tmp_path / "cells.npy", cells)

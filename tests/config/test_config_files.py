@@ -80,12 +80,6 @@ def test_a_directory_of_a_shipped_name_hides_nothing(tmp_path, monkeypatch):
     assert load_config("quickstart").name == "quickstart"
 
 
-def test_a_study_of_the_paper_is_named_with_its_folder(monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[2])
-    with pytest.raises(ConfigurationError, match=r"mean paper/studies/placements_reduced\.yaml"):
-        load_config("placements_reduced")
-
-
 def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart").name == "quickstart.yaml"

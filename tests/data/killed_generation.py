@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import diffkeras.data.shards
+import diffkeras.data.stored
 from diffkeras.data import generate, records
 from tests.helpers.generation_tools import SHARD, tiny_config
 
@@ -31,7 +31,7 @@ def main(data_dir: str, train: int, moment: int) -> None:
         sys.audit("record", data_dir)
         return make_record(*arguments)
 
-    diffkeras.data.shards.SHARD_EXAMPLES = SHARD
+    diffkeras.data.stored.SHARD_EXAMPLES = SHARD
     records.make_record = make_audited_record
     sys.addaudithook(count)
     generate(tiny_config(train), Path(data_dir))

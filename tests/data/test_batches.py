@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
-from diffkeras.data.reading.batches import training_batches
+from diffkeras.data.batches import training_batches
 from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.view.scales import TRANSFORMS, get_transform

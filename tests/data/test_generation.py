@@ -10,13 +10,13 @@ import pytest
 from diffkeras.data import generate
 from diffkeras.data.generation import Estimate, prepare_generation
 from diffkeras.data.records import compress_rows
-from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
-from diffkeras.data.shards import plan_shards as plan
-from diffkeras.data.stored import check_dataset, dataset_path
+from diffkeras.data.stored import SHARD_EXAMPLES, check_dataset, examples_per_shard
+from diffkeras.data.stored import plan_shards as plan
 from diffkeras.errors import DataError
 from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,
+    dataset_path,
     generate_dataset,
     leftovers,
     records_hash,
@@ -26,7 +26,7 @@ from tests.helpers.generation_tools import (
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    monkeypatch.setattr("diffkeras.data.stored.SHARD_EXAMPLES", SHARD)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import generate, raw_dataset
-from diffkeras.data.reading.batches import training_batches
+from diffkeras.data.batches import training_batches
 
 EPOCHS = 8  # in which an example is seen in all symmetries
 

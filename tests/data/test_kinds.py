@@ -11,12 +11,16 @@ import tensorflow_datasets as tfds
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import generate, raw_dataset, verify
-from diffkeras.data.reading.batches import stream_batches, training_batches
-from diffkeras.data.stored import dataset_path
+from diffkeras.data.batches import stream_batches, training_batches
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.view.target import unpack_target
-from tests.helpers.generation_tools import examples_hash, generate_dataset, leftovers
+from tests.helpers.generation_tools import (
+    dataset_path,
+    examples_hash,
+    generate_dataset,
+    leftovers,
+)
 from tests.helpers.rounding import same_solutions
 from tfds_builders import Builder, DiffusionFieldsConfig
 

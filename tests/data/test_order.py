@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from diffkeras.config import Config, parse_config
 from diffkeras.data import mixed_dataset
-from diffkeras.data.reading.batches import training_batches
-from diffkeras.data.reading.order import (
+from diffkeras.data.batches import (
     EVERYTHING,
     DataShares,
     endless_order,
     epoch_order,
     symmetry_count,
+    training_batches,
 )
 from diffkeras.view.target import unpack_target
 

@@ -12,11 +12,12 @@ import pytest
 import diffkeras.system.atomic_files
 from diffkeras.data import generate
 from diffkeras.data.generation import prepare_generation
-from diffkeras.data.stored import dataset_path, dataset_status
+from diffkeras.data.stored import dataset_status
 from diffkeras.errors import OutputError
 from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,
+    dataset_path,
     generate_dataset,
     leftovers,
     tiny_config,
@@ -28,7 +29,7 @@ SCRIPT = Path(__file__).with_name("killed_generation.py")
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    monkeypatch.setattr("diffkeras.data.stored.SHARD_EXAMPLES", SHARD)
 
 
 def generate_until(data_dir: Path, moment: int) -> tuple[int, int]:
@@ -123,7 +124,7 @@ def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
     with pytest.raises(OutputError, match=r"No space left on device; finished files are kept"):
         generate_dataset(config, 2, tmp_path)
     monkeypatch.undo()
-    monkeypatch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+    monkeypatch.setattr("diffkeras.data.stored.SHARD_EXAMPLES", SHARD)
     assert dataset_status(config, 2, tmp_path).examples == {}
     assert not list(tmp_path.glob(".staging-*/.partial.*"))
     with prepare_generation(config, [2], tmp_path) as job:

@@ -158,7 +158,6 @@ def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, d
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
         ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
 )

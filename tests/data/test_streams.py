@@ -6,8 +6,8 @@ import threadpoolctl
 
 from diffkeras import train
 from diffkeras.data import generate, mixed_dataset, raw_dataset
+from diffkeras.data.batches import stream_batches
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.reading.batches import stream_batches
 from diffkeras.data.stored import dataset_status
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from tests.helpers.lean_runs import lean_training

@@ -19,7 +19,7 @@ from tests.helpers.generation_tools import SHARD, generate_dataset, tiny_config
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("diffkeras.data.shards.SHARD_EXAMPLES", SHARD)
+        patch.setattr("diffkeras.data.stored.SHARD_EXAMPLES", SHARD)
         return generate_dataset(tiny_config(), 2, tmp_path_factory.mktemp("data"))
 
 

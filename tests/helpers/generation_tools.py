@@ -9,11 +9,15 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from diffkeras.config import Config, parse_config
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.generation import prepare_generation
 from diffkeras.data.section import SPLITS
-from diffkeras.data.stored import dataset_path
 
 SHARD = 8  # examples, in the tests
+
+
+def dataset_path(config: Config, count: int, data_dir: Path) -> Path:
+    return DatasetConfig.of(count, config).path(data_dir)
 
 
 def tiny_config(train: int = 40, sources: str = "2") -> Config:

@@ -5,24 +5,24 @@ import pytest
 from matplotlib.text import Text
 
 import diffkeras as dk
-from diffkeras.reporting.fields import field_figure, problem_in_words
+from diffkeras.reporting.fields import problem_in_words, solution_figure
 from diffkeras.reporting.figures import log_ticks, new_axis
 from diffkeras.reporting.style import METADATA, to_image
 
+SOURCES = np.zeros((4, 5))
+SOURCES[1, 2] = 2.0
+
 
 @pytest.mark.parametrize(
-    ("symbols", "scales"),
+    ("symbols", "problem", "scales"),
     [
-        ("u", [(0, 2), (0, 2)]),
-        ("x", [(0, 2), (0, 0.25)]),
-        ("us", [(0, 2), (0, 2), (0, 2)]),
-        ("D", [(0, 2), (0, 0.25)]),
+        ("u", dk.Problem(SOURCES), [(0, 2), (0, 2)]),
+        ("us", dk.Problem(SOURCES, production=3 * SOURCES), [(0, 2), (0, 6), (0, 2)]),
+        ("D", dk.Problem(0 * SOURCES, diffusivity=1 + SOURCES), [(0, 3), (0, 0.25)]),
     ],
 )
-def test_fixed_values_are_on_the_scale_of_the_field(symbols, scales):
-    sources = np.full((4, 5), np.nan)
-    sources[1, 2] = 2.0
-    figure = field_figure(dict.fromkeys(symbols, sources), np.full((4, 5), 0.25))
+def test_fixed_values_are_on_the_scale_of_the_field(symbols, problem, scales):
+    figure = solution_figure(problem, np.full((4, 5), 0.25))
     panels = [axis for axis in figure.axes if axis.images]
     assert [axis.images[0].get_clim() for axis in panels] == scales
     bars = [axis.get_ylabel() for axis in figure.axes if not axis.images]
@@ -56,7 +56,8 @@ def test_three_slices_go_through_the_most_unusual_value(values, node):
     field = np.random.default_rng(0).random((6, 7, 8))
     for place, value in values.items():
         field[place] = value
-    figure = field_figure({"v": np.ones(field.shape)}, field)
+    uptake = dk.MichaelisMenten(np.ones(field.shape), 1.0)
+    figure = solution_figure(dk.Problem(np.zeros(field.shape), uptake=uptake), field)
     panels = [axis for axis in figure.axes if axis.images]
     titles = [axis.get_title().split(", ")[1] for axis in panels[1::2]]
     assert titles == [f"plane {node[0]}", f"row {node[1]}", f"column {node[2]}"]
@@ -108,12 +109,12 @@ def test_no_two_texts_of_a_picture_overlap(lattice):
 def test_a_unit_is_a_text():
     for name in ("unit", "field_unit"):
         with pytest.raises(dk.DiffkerasError, match=r"a unit is a text of .*, such as 'µm', not 3"):
-            field_figure({}, np.zeros((4, 5)), **{name: 3})
+            solution_figure(dk.Problem(SOURCES), SOURCES, **{name: 3})
 
 
 @pytest.mark.parametrize("unit", ["$", r"$\mu$m", r"a \$ b \$", "100 %", "_^{"])
 def test_other_units_are_drawn(unit):
-    assert to_image(field_figure({}, np.zeros((4, 5)), unit=unit), "svg")
+    assert to_image(solution_figure(dk.Problem(SOURCES), SOURCES, unit=unit), "svg")
 
 
 @pytest.mark.parametrize("kind", METADATA)

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -50,24 +49,6 @@ def test_factors_are_in_the_order_of_what_they_explain():
     assert loss.ratio[0] == pytest.approx(1.3, rel=0.03)
     assert "The lattice MAE depends on the loss: " in in_words(found)
     assert sum(effect.share for effect in found.effects) + found.seeds == pytest.approx(1, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ("factors", "words"),
-    [
-        (SIZES, "; in R3 it rises."),
-        (LOSSES, "; in R3 it is the other way round"),
-    ],
-)
-def test_a_region_that_moves_the_other_way_is_named(factors, words):
-    data = study_rows(
-        factors | SEEDS_OF_THREE,
-        lambda v: 0.1 / len(v[LOSS]) if LOSS in v else falling(v),
-        noise=0.001,
-    )
-    rows = data.runs.assign(mae_r3=0.01 / data.runs["mae"], mae_r1=float("nan"))
-    data = dataclasses.replace(data, runs=rows)
-    assert words in in_words(answer(data))
 
 
 def test_a_single_seed_leaves_chance_open():

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from diffkeras.data import batches as reading
 
 from diffkeras.data import mixed_dataset
-from diffkeras.data.reading import batches as reading
-from diffkeras.data.reading.batches import training_batches
-from diffkeras.data.reading.order import DataShares
+from diffkeras.data.batches import DataShares, training_batches
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.process_group import ProcessGroup

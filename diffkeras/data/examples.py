@@ -18,8 +18,14 @@ from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.records import dataset_features
 from diffkeras.data.section import Split
-from diffkeras.data.shards import FILE_REMEDY, Shard, find_records
-from diffkeras.data.stored import check_dataset, check_records, stored_splits
+from diffkeras.data.stored import (
+    FILE_REMEDY,
+    Shard,
+    check_dataset,
+    check_records,
+    find_records,
+    stored_splits,
+)
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.tensorflow_setup import without_autograph
 
@@ -90,12 +96,16 @@ def example_reader(
 def stored_examples(
     config: Config, counts: Sequence[int], split: Split, data_dir: str | Path, numbers: range
 ) -> Callable[[tf.Tensor], dict[str, Any]]:
-    """A function, for the graph of a tf.data pipeline, from a position to its example.
+    """As `example_reader`, from files. Examples have the features of the dataset."""
+    files: list[tuple[Shard, Path, range]] = []  # with the places among its records that are read
 
-    Position p is example p % len(numbers) of `numbers`, of source count p // len(numbers) of
-    `counts`. Examples have the features of the dataset.
-    """
-    files: list[tuple[Shard, Path, range]] = []
+    def offsets_in(item: tuple[Shard, Path, range]) -> NDArray[np.int64]:
+        shard, file, places = item
+        found, complete = find_records(file)
+        if not complete or len(found) != shard.examples:
+            raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
+        return np.array(found[places.start : places.stop], np.int64)
+
     for count in counts:
         check_dataset(config, count, data_dir, (split,))
         path = DatasetConfig.of(count, config).path(data_dir)
@@ -109,7 +119,7 @@ def stored_examples(
         if len(files) == before:
             raise DataError(f"{path} has no {split} examples in {numbers}")
     with ThreadPoolExecutor(THREADS) as threads:
-        found = list(threads.map(lambda item: _record_offsets(*item), files))
+        found = list(threads.map(offsets_in, files))
     paths = tf.constant([str(file) for _, file, _ in files], tf.string)
     path_of = tf.constant(np.repeat(np.arange(len(files)), [len(each) for each in found]))
     offsets = tf.constant(np.concatenate(found))
@@ -132,14 +142,6 @@ def stored_examples(
     return read
 
 
-def _record_offsets(shard: Shard, file: Path, places: range) -> NDArray[np.int64]:
-    """Positions in a file [bytes] of the records at some places among its records."""
-    offsets, complete = find_records(file)
-    if not complete or len(offsets) != shard.examples:
-        raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
-    return np.array(offsets[places.start : places.stop], np.int64)
-
-
 def solved_examples(
     datasets: Sequence[DatasetConfig], split: str
 ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
@@ -148,13 +150,9 @@ def solved_examples(
     Its arguments are the position of the dataset, and the number of the example in the split. The
     examples are equal to stored ones. The threads of tf.data solve at the same time, so iterate
     within `blas_threads`, as training does: several threads of each would wait for each other.
-
-    Raises:
-        PackingError: the discs of a source count don't fit.
-        ConvergenceError: the first example of a source count can't be solved.
     """
     for dataset in datasets:
-        dataset.recipe.example(split, 0)
+        dataset.recipe.example(split, 0)  # raises an error before the pipeline runs
     features = dataset_features(datasets[0], any_count=len(datasets) > 1)
     specs = tf.nest.flatten(features.get_tensor_spec())
 
@@ -178,11 +176,7 @@ def solved_examples(
 
 @contextmanager
 def explain_damage(places: Sequence[Path]) -> Iterator[None]:
-    """Replace TensorFlow's error about a damaged record by one that names the file.
-
-    Args:
-        places: the directories of the datasets that are read.
-    """
+    """Replace TensorFlow's error about a damaged record of datasets by one that names the file."""
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):

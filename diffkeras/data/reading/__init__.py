@@ -1,1 +1,0 @@
-"""Read datasets as tf.data pipelines."""
