@@ -1,7 +1,6 @@
 """Evaluations of the runs of studies, and of baselines: reading and checking their files."""
 
 import contextlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 from diffkeras.config import Config
 from diffkeras.errors import DataError, DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SET, SURROGATE, baselines, names_of_surrogate
+from diffkeras.evaluation.methods import SET, baselines, names_of_surrogate
 from diffkeras.system.atomic_files import read_json
 
 ALL = "all"  # source counts
@@ -56,27 +55,9 @@ def _all_first(item: tuple[str, Any]) -> int:
     return 0 if item[0] == ALL else int(item[0])
 
 
-def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
-    """What `read_errors` returns, and the surrogate's errors per image, `sources` and `example`."""
-    run, errors = read_errors(path)
-    file = path / "examples.csv"
-    with names_damaged([file]):
-        content = file.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("it is cut off")
-        table = pd.read_csv(io.BytesIO(content))
-        table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
-        table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
-        own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
-        images = dict(zip(own["sources"].astype(int), own["images"], strict=True))
-        if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
-            raise ValueError("it has not one row for each image of metrics.json")
-    return run, errors, table
-
-
 def check_evaluation(path: Path, test: Config, run: str) -> None:
-    """Raise a RunError unless a directory holds a whole evaluation of a run on a test set."""
-    found, errors, _ = read_evaluation(path)
+    """Raise a RunError unless a directory holds an evaluation of a run on a test set."""
+    found, errors = read_errors(path)
     if found != run:
         raise RunError(f"{path} is of another run")
     _check_images(path, errors, names_of_surrogate(test), test)

@@ -1,6 +1,5 @@
 """What the runs of a study have measured, gathered into tables, and the files of these tables."""
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,13 @@ from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.evaluations import ALL, names_damaged, read_errors, read_evaluation
+from diffkeras.studies.evaluations import ALL, names_damaged, read_errors
 from diffkeras.studies.plan import SEEDS, PlannedRun
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import replacing, write_bytes
+from diffkeras.system.atomic_files import write_bytes
 
-EXAMPLES = "examples.csv.gz"
-ROWS_AT_ONCE = 100_000  # rows that are text at the same time
 SIZE = "training_examples"
 TRAINED_SOURCES = "trained_sources"
-EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
@@ -34,13 +30,11 @@ class StudyData:
         runs: a row for each run, test set and source count ("all", "1", …): the factors (text),
             the columns of `_about`, `test_set`, `sources`, and the errors of `ERRORS`.
         baselines: a row for each method, test set and source count, with the same errors.
-        examples: a row for each run and test image, with the same errors.
     """
 
     factors: dict[str, list[str]]
     runs: pd.DataFrame
     baselines: pd.DataFrame
-    examples: pd.DataFrame
 
     @property
     def test_sets(self) -> list[str]:
@@ -73,14 +67,12 @@ def read_results(
 ) -> StudyData:
     """The measurements of runs that are done, and of baselines, from their directories."""
     rows: list[pd.DataFrame] = []
-    examples: list[pd.DataFrame] = []
     for run in runs:
         about = _about(run)
         for label, path in run.tests.items():
-            _, errors, of_images = read_evaluation(path)
+            _, errors = read_errors(path)
             own = errors[errors["method"] == SURROGATE].assign(test_set=label, **about)
             rows.append(own[[*about, "test_set", "sources", *ERRORS]])
-            examples.append(of_images.assign(run=run.identity, test_set=label))
     found = [read_errors(path)[1].assign(test_set=label) for label, path in of_baselines.items()]
     empty = pd.DataFrame(columns=BASELINE_COLUMNS)
     methods = pd.concat(found, ignore_index=True) if found else empty
@@ -88,7 +80,6 @@ def read_results(
         {name: list(values) for name, values in factors.items()},
         pd.concat(rows, ignore_index=True),
         methods[list(BASELINE_COLUMNS)],
-        pd.concat(examples, ignore_index=True)[list(EXAMPLE_COLUMNS)],
     )
 
 
@@ -122,17 +113,9 @@ def by_setting(
 
 
 def write_tables(directory: Path, data: StudyData) -> None:
-    """Write runs.csv, baselines.csv and examples.csv.gz."""
+    """Write runs.csv and baselines.csv."""
     write_table(directory / "runs.csv", data.runs)
     write_table(directory / "baselines.csv", data.baselines)
-    # without a name and a date, so that the same table is the same file; piece by piece, as studies
-    # of full scale have millions of rows
-    with (
-        replacing(directory / EXAMPLES) as partial,
-        partial.open("wb") as file,
-        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed,
-    ):
-        data.examples.to_csv(compressed, index=False, lineterminator="\n", chunksize=ROWS_AT_ONCE)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

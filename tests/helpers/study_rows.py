@@ -23,7 +23,6 @@ def study_rows(
     noise: float = 0.0,
     draws: Mapping[str, Sequence[str]] | None = None,
     test_sets: Sequence[str] = ("test",),
-    images: int = 3,
 ) -> StudyData:
     """A study of every combination of the factors' values.
 
@@ -33,10 +32,9 @@ def study_rows(
         noise: relative standard deviation over seeds.
         draws: draw of the examples → its own seeds; other combinations are left out.
         test_sets: labels; the errors of each are twice those of the one before.
-        images: test images of each source count.
     """
     rng = np.random.default_rng(0)
-    runs, examples = [], []
+    runs = []
     multiples = dict(zip(ERRORS, range(1, len(ERRORS) + 1), strict=True))
     for number, combination in enumerate(itertools.product(*factors.values())):
         values = dict(zip(factors, combination, strict=True))
@@ -51,9 +49,6 @@ def study_rows(
                 mae = level * 2**place * (1.0 if sources == ALL else float(sources) / 1.5)
                 errors = {name: mae * multiple for name, multiple in multiples.items()}
                 runs.append({**about, "test_set": label, "sources": sources, **errors})
-                if sources != ALL:
-                    image = {"run": about["run"], "test_set": label, "sources": int(sources)}
-                    examples += [{**image, "example": k, **errors} for k in range(images)]
     methods = [
         {"method": name, "test_set": label, "sources": sources}
         | {error: mae * multiple for error, multiple in multiples.items()}
@@ -62,7 +57,7 @@ def study_rows(
         for sources in (ALL, *map(str, COUNTS))
     ]
     named = {name: list(values) for name, values in factors.items()}
-    return StudyData(named, pd.DataFrame(runs), pd.DataFrame(methods), pd.DataFrame(examples))
+    return StudyData(named, pd.DataFrame(runs), pd.DataFrame(methods))
 
 
 def falling(values: Mapping[str, str]) -> float:

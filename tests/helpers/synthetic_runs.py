@@ -1,8 +1,6 @@
 """Run directories that hold the measurements of a study of `study_rows`, and the study itself."""
 
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -27,7 +25,7 @@ BASE = {
 def synthetic_runs(
     data: StudyData, directory: Path
 ) -> tuple[Study, list[PlannedRun], dict[str, Path]]:
-    """Write run.json, history.csv, metrics.json and examples.csv of each run of a study.
+    """Write run.json, history.csv and metrics.json of each run of a study.
 
     Returns:
         The study, its runs, and the directories of the baselines.
@@ -49,16 +47,11 @@ def synthetic_runs(
         tests = {}
         for label, of_set in rows.groupby("test_set", sort=False):
             tests[str(label)] = path / "tests" / str(label)
-            images = data.examples[
-                (data.examples["run"] == name) & (data.examples["test_set"] == label)
-            ]
-            numbers = images["sources"].astype(str).value_counts()
             own = pd.concat([of_set.assign(method=method) for method in OWN])
-            _write_metrics(tests[str(label)], own, numbers)
+            _write_metrics(tests[str(label)], own)
             baselines[str(label)] = directory / "baselines" / str(label)
             of_set = data.baselines[data.baselines["test_set"] == label]
-            _write_metrics(baselines[str(label)], of_set, numbers)
-            _write_examples(tests[str(label)], images)
+            _write_metrics(baselines[str(label)], of_set)
         config = _config(base, int(first[SIZE]))
         values = {k: first[k] for k in data.factors}
         runs.append(PlannedRun(label_of(values), values, config, path, True, tests))
@@ -89,27 +82,10 @@ def _write_run(path: Path, row: pd.Series) -> None:
         (path / name).touch()
 
 
-def _write_metrics(path: Path, rows: pd.DataFrame, images: pd.Series) -> None:
-    def errors_of(row: Mapping[Hashable, Any]) -> dict[str, float]:
-        number = int(images[row["sources"]]) if row["sources"] in images else sum(images)
-        return {"images": number, **{name: row[name] for name in ERRORS}}
-
+def _write_metrics(path: Path, rows: pd.DataFrame) -> None:
     methods: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows.to_dict("records"):
-        methods.setdefault(row["method"], {})[row["sources"]] = errors_of(row)
+        errors = {"images": 3, **{name: row[name] for name in ERRORS}}
+        methods.setdefault(row["method"], {})[row["sources"]] = errors
     write_json(path / "metrics.json", {"methods": methods})
     assert all(ALL in by_count for by_count in methods.values())
-
-
-def _write_examples(path: Path, images: pd.DataFrame) -> None:
-    names = ["sources", "example", *ERRORS]
-    rows = images[names].to_numpy().tolist()
-    write_csv(
-        path / "examples.csv",
-        ["method", *names],
-        [
-            [method, int(count), int(number), *errors]
-            for method in OWN
-            for count, number, *errors in rows
-        ],
-    )

@@ -93,6 +93,6 @@ def test_a_failed_run_is_left_out_of_the_comparison():
     data = study_rows(SIZES | SEEDS_OF_THREE, falling, noise=0.001)
     gone = data.runs["run"].unique()[0]
     rows = data.runs[data.runs["run"] != gone]
-    [effect] = answer(type(data)(data.factors, rows, data.baselines, data.examples)).effects
+    [effect] = answer(type(data)(data.factors, rows, data.baselines)).effects
     assert effect.trend == -1
     np.testing.assert_allclose(effect.errors, [0.16, 0.08, 0.04], rtol=0.01)

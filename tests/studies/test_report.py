@@ -47,7 +47,7 @@ def files(tmp_path_factory):
 def test_a_study_leaves_tables_a_figure_and_its_description(files):
     found = {name for name in files_below(files.directory) if not name.startswith("tensorboard/")}
     assert found == {
-        *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz"),
+        *("study.json", "runs.csv", "baselines.csv"),
         *("errors.csv", "errors.svg", "failed.csv", "report.html", MANIFEST),
     }
     described = json.loads((files.directory / "study.json").read_text())
@@ -79,11 +79,11 @@ def test_the_report_answers_first_and_folds_the_rest(files):
         for words in (
             files.study.question,
             "The lattice MAE falls with the training fraction",
+            "Equal steps: every run trains for 400 steps",
             "<img",
             "Test set: edge",
             "the loss is &lt;NaN&gt;",
             "<details",
-            "Equal steps: every run trains for 400 steps",
             "6 of 7 finished, 1 failed",
             "diffkeras study --config synthetic",
             "<td>superposition</td>",

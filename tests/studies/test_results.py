@@ -37,12 +37,6 @@ def test_the_files_of_runs_are_the_tables_of_a_study(data, runs, baselines):
         data.baselines.sort_values(order, ignore_index=True),
         check_like=True,
     )
-    order = ["run", "test_set", "sources", "example"]
-    pd.testing.assert_frame_equal(
-        found.examples.sort_values(order, ignore_index=True),
-        data.examples.sort_values(order, ignore_index=True),
-        check_like=True,
-    )
     assert found.test_sets == ["main", "edge"]
 
 
@@ -51,11 +45,8 @@ def test_the_files_of_runs_are_the_tables_of_a_study(data, runs, baselines):
     [
         ("run.json", "{"),
         ("tests/edge/metrics.json", None),
-        ("tests/edge/examples.csv", "method,sources\nsurrogate,1\n"),
         ("tests/edge/metrics.json", {'"relative_l2"': '"relative"'}),
         ("tests/edge/metrics.json", {'"mae": 0': '"mae": null, "m": 0'}),
-        ("tests/edge/metrics.json", {'"images": 3,': '"images": 2,'}),
-        ("tests/edge/examples.csv", {"\r\nsurrogate,2,": "\r\nother,2,"}),
         ("history.csv", "epoch,seconds\n1,x\n"),
     ],
 )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from diffkeras.data import batches as reading
 
+from diffkeras.data import batches as reading
 from diffkeras.data import mixed_dataset
 from diffkeras.data.batches import DataShares, training_batches
 from diffkeras.errors import ConfigurationError

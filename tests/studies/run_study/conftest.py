@@ -10,7 +10,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SURROGATE, baselines, names_of_surrogate
+from diffkeras.evaluation.methods import baselines, names_of_surrogate
 from diffkeras.studies import one_run
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import ALL
@@ -18,7 +18,7 @@ from diffkeras.studies.plan import Study
 from diffkeras.studies.results import StudyData, write_tables
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.study_run import run_study
-from diffkeras.system.atomic_files import write_csv, write_json
+from diffkeras.system.atomic_files import write_json
 
 
 def write_errors(config: Config, output: Path, methods: Iterable[str], run: str | None) -> None:
@@ -26,8 +26,6 @@ def write_errors(config: Config, output: Path, methods: Iterable[str], run: str 
     counts, images = config.data.sources, config.data.test_examples
     errors = {str(n): {"images": images, **dict.fromkeys(ERRORS, 0.1 * n)} for n in counts}
     errors[ALL] = {"images": images * len(counts), **dict.fromkeys(ERRORS, 0.1)}
-    rows = [[SURROGATE, n, k, *([0.1 * n] * len(ERRORS))] for n in counts for k in range(images)]
-    write_csv(output / "examples.csv", ["method", "sources", "example", *ERRORS], rows)
     write_json(output / "metrics.json", {"run": run, "methods": dict.fromkeys(methods, errors)})
 
 

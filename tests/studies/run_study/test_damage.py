@@ -96,23 +96,21 @@ def test_other_directories_are_refused_before_any_work(study, own, write_other, 
     assert not empty.exists()
 
 
-def test_damaged_runs_are_made_again(study, own, log):
+def test_damaged_runs_are_made_again(study, own, log, tmp_path):
     data, runs, directory = own
     planned = plan(study, runs)
     (next(iter(planned[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
     (planned[1].run_dir / "weights.npz").unlink()
-    (next(iter(planned[3].tests.values())) / "examples.csv").unlink()
-    assert [run.done for run in plan(study, runs)] == [False, False, True, False]
-    examples = next(iter(planned[2].tests.values())) / "examples.csv"
-    examples.write_bytes(b"".join(examples.read_bytes().splitlines(keepends=True)[:4]))
-    (examples.parent / "metrics.json").unlink()  # an evaluation ended before its last file
-    assert not any(run.done for run in plan(study, runs))
+    assert [run.done for run in plan(study, runs)] == [False, False, True, True]
+    # an evaluation ended before its last file
+    (next(iter(planned[2].tests.values())) / "metrics.json").rename(tmp_path / "gone")
+    assert [run.done for run in plan(study, runs)] == [False, False, False, True]
     run_study(study, data, directory, runs_dir=runs)
     assert all(run.done for run in plan(study, runs))
     warned = [line for line in log.messages if "measuring it again" in line]
-    for run, name in ((planned[0], "metrics"), (planned[2], "metrics"), (planned[3], "examples")):
-        assert sum(run.identity in line and f"{name}." in line for line in warned) == 1
-    assert len(warned) == 3
+    for run in (planned[0], planned[2]):
+        assert sum(run.identity in line and "metrics." in line for line in warned) == 1
+    assert len(warned) == 2
 
 
 def test_runs_that_cannot_be_read_are_kept_and_trained_again(own, write_other, tmp_path, log):
