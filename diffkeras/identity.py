@@ -74,9 +74,8 @@ def _defaults() -> dict[str, Any]:
 
 
 def identity_of_tests(test: Config) -> str:
-    """Twelve hexadecimal digits that are equal for configurations of the same test set.
+    """Hexadecimal digits that are equal for configurations of the same test set.
 
-    They depend on the datasets, the number of images, and the number of those with proven bounds.
     The baselines are not part of it: they are measured apart from the runs.
     """
     content = {
@@ -91,11 +90,7 @@ def identity_of_tests(test: Config) -> str:
 
 
 def run_identity(config: Config) -> str:
-    """Twelve hexadecimal digits that are equal for configurations which train the same surrogate.
-
-    Raises:
-        ConfigurationError: the loss is unknown.
-    """
+    """Hexadecimal digits that are equal for configurations which train the same surrogate."""
     default = by_key(Config())
     values = {
         key: value

@@ -28,14 +28,10 @@ class DataShares:
 
     Share s of S of N examples has the examples from s·⌊N/S⌋ to (s + 1)·⌊N/S⌋, and fills the s-th
     of S equal pieces of every batch.
-
-    Attributes:
-        numbers: which shares, one after another.
-        total: how many there are.
     """
 
-    numbers: range = range(1)
-    total: int = 1
+    numbers: range = range(1)  # which shares, one after another
+    total: int = 1  # how many there are
 
     def of(self, examples: int) -> range:
         """Numbers of the examples in these shares; a remainder that can't be shared is left out."""
@@ -120,7 +116,7 @@ def training_batches(
     shares: DataShares = EVERYTHING,
     threads: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches of all epochs from one on, one epoch after the other without end.
+    """Batches as of `mixed_dataset`, from a step of an epoch on, one epoch after the other.
 
     Each pass is a random permutation of the examples of each share. It depends on the seed of the
     order, the number of the pass and the number of shares, so training can continue at any
@@ -128,16 +124,6 @@ def training_batches(
     or a configured number of steps, all of whose batches are full. If the configuration trains on a
     stream, every epoch has new examples, and all batches are full. With `training.symmetries`, each
     example goes through the symmetries of the lattice pass by pass.
-
-    Args:
-        config, data_dir, threads: as for `mixed_dataset`.
-        epoch: the first epoch, from 0.
-        step: batches that are left out of the first epoch.
-        shares: of the examples and of each batch; with several in total, as in
-            `Config.steps_per_epoch_in`.
-
-    Returns:
-        (x, y) as from `mixed_dataset`.
     """
     steps = config.steps_per_epoch_in(shares.total)
     if config.data.stream:
@@ -199,11 +185,9 @@ def _indexed_pairs(
 
 
 def _in_memory(pairs: tf.data.Dataset, size: int) -> list[tf.Tensor]:
-    """All x and all y.
-
-    `Dataset.batch(size)` would allocate each example apart, and its freed memory, in pieces, stays
-    with the process: three times that of the examples.
-    """
+    """All x and all y."""
+    # `Dataset.batch(size)` would allocate each example apart, and its freed memory stays in pieces
+    # with the process: three times as much as the examples need
     kept = [np.empty((size, *spec.shape), spec.dtype.as_numpy_dtype) for spec in pairs.element_spec]
     batches = pairs.batch(COPIED_TOGETHER).as_numpy_iterator()
     for start, batch in zip(range(0, size, COPIED_TOGETHER), batches, strict=True):
@@ -309,10 +293,8 @@ def transform_pair(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """An example (x, y) of `mixed_dataset` under a symmetry, of which there are `count`.
 
-    The symmetries of the lattice map solutions to solutions. Number s of 0 … 7 mirrors the rows if
-    s is odd, then mirrors the columns if s // 2 is odd, then swaps both if s is at least 4.
-
-    y has one row and one column more than the lattice, which stay where they are.
+    Number s of 0 … 7 mirrors the rows if s is odd, then mirrors the columns if s // 2 is odd, then
+    swaps both if s is at least 4. The last row and column of y, beyond the lattice, stay.
     """
     for number, axis in ((symmetry % 2, 0), (symmetry // 2 % 2, 1)):
         mirrored = tf.reverse(x, [axis]), tf.roll(tf.reverse(y, [axis]), -1, axis)

@@ -11,7 +11,7 @@ import numpy as np
 from diffkeras.config import Config
 from diffkeras.data.section import DataConfig, PhysicsConfig
 from diffkeras.identity import VERSION, dataset_identity, fingerprint
-from diffkeras.physics import ExampleRecipe, Placement, Sources
+from diffkeras.physics import ExampleRecipe, Placement
 
 NAME = "diffusion_fields"
 RELEASE_NOTES = {
@@ -36,16 +36,10 @@ class DatasetConfig:
     The data of the paper's text have the names `sources_01` … `sources_20`, and those of its
     authors' program `sources_01-production` and so on. Other names add the lattice and a
     fingerprint of everything that an example depends on, so that different data never share a
-    directory.
-
-    Attributes:
-        count: number n of discs per example.
-        physics: lattice, medium and boundary.
-        data: seed, and the distributions of discs and media. The numbers of examples are not part
-            of a dataset's identity.
+    directory. The numbers of examples are not part of a dataset's identity.
     """
 
-    count: int
+    count: int  # number n of discs per example
     physics: PhysicsConfig = PAPER_PHYSICS
     data: DataConfig = PAPER_DATA
 
@@ -110,17 +104,14 @@ class DatasetConfig:
         """Example k of a split, solved: its values by feature, images with a channel."""
         example = self.recipe.example(split, k)
         values: Mapping[str, Any] = {**vars(example), **example.maps}
-        return {name: _feature_value(values[name]) for name in self.record}
+        found: dict[str, Any] = {"sources": example.sources.arrays()}
+        for name in self.record[1:]:
+            array = np.asarray(values[name], np.float32)
+            found[name] = array[..., None] if array.ndim == 2 else array[()]
+        return found
 
 
 _dataset = lru_cache(DatasetConfig)  # its name and its recipe are made once
-
-
-def _feature_value(value: Any) -> Any:
-    if isinstance(value, Sources):
-        return value.arrays()
-    array = np.asarray(value, np.float32)
-    return array[..., None] if array.ndim == 2 else array[()]
 
 
 @cache

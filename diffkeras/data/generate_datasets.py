@@ -11,7 +11,7 @@ from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.replacing import remove_leftovers
 from diffkeras.data.stored import dataset_status
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError
-from diffkeras.reporting.text import duration
+from diffkeras.reporting.text import duration, format_bytes
 from diffkeras.system.atomic_files import check_directory, temporary
 from diffkeras.system.progress import progress_bar
 
@@ -61,31 +61,20 @@ def generate(
             what = DatasetConfig.of(status.count, config).in_words
             logger.info(f"{what}: skipped, as it exists")
             remove_leftovers(status.path)
-    if missing:
-        _generate_missing(config, missing, data_dir, processes, options, show_progress)
-    return [status.path for status in statuses]
-
-
-def _generate_missing(
-    config: Config,
-    counts: Sequence[int],
-    data_dir: Path,
-    processes: int,
-    beam_options: Any,
-    show_progress: bool,
-) -> None:
-    # loads TensorFlow, so only if there is something to do
+    paths = [status.path for status in statuses]
+    if not missing:
+        return paths
+    # only if there is something to do
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
     from diffkeras.data.generation import prepare_generation
-    from diffkeras.reporting.text import format_bytes
 
     config.training.get_loss()  # so that training, hours later, accepts the configuration too
     check_directory(data_dir)
-    with prepare_generation(config, counts, data_dir) as generation:
+    with prepare_generation(config, missing, data_dir) as generation:
         estimate = generation.estimate
-        useful = 1 if beam_options is not None else estimate.useful_processes(processes)
+        useful = 1 if options is not None else estimate.useful_processes(processes)
         kept = f" ({generation.kept} more exist already)" if generation.kept else ""
         logger.info(
             f"generating {estimate.examples} examples{kept}: {format_bytes(estimate.bytes)}, "
@@ -93,11 +82,12 @@ def _generate_missing(
             f"process{'es' if useful > 1 else ''}"
         )
         estimate.check_space(data_dir)
-        if beam_options is not None:
-            generate_on_beam(generation, beam_options)
-            return
+        if options is not None:
+            generate_on_beam(generation, options)
+            return paths
         with progress_bar(estimate.examples, "Solving", "examples", shown=show_progress) as bar:
             generation.run(processes, on_examples=bar.update)
+    return paths
 
 
 def parse_options(options: Sequence[str]) -> Any:

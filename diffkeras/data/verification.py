@@ -56,9 +56,7 @@ def verify(
             for finding in _verify_dataset(config, count, Path(data_dir), share, bar.update):
                 findings.append(finding)
                 logger.warning(finding)
-    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
-    datasets = "1 dataset" if len(counts) == 1 else f"{len(counts)} datasets"
-    logger.info(f"{datasets}: {number}")
+    logger.info(f"datasets: {len(counts)}, errors: {len(findings)}")
     return findings
 
 

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -95,16 +94,21 @@ def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:
 
 def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
     """Fields of some examples, one source count a row, with the sources' outlines."""
-    scale = _common_scale([example for row in examples.values() for example in row])
+    fields = [example.field for row in examples.values() for example in row]
+    # fields of production that aren't divided by their maximum may be small
+    low, high = min(0.0, *map(np.min, fields)), max(map(np.max, fields))
     columns = max(len(row) for row in examples.values())
     figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
     grid = figure.subplots(len(examples), columns, squeeze=False)
     for axes, (count, row) in zip(grid, examples.items(), strict=True):
         for axis, example in zip(axes, row, strict=True):
-            picture = _draw_field(axis, example, scale)
+            picture = axis.imshow(example.field, cmap="viridis", vmin=low, vmax=high)
+            sources = example.problem.fixed | (example.source_image > 0)
+            if sources.any():
+                outline(axis, sources)
             notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}
             texts = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
-            axis.set_xlabel(", ".join(texts))
+            axis.set(xticks=[], yticks=[], xlabel=", ".join(texts))
         axes[0].set_ylabel(f"n = {count}")
     figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
     return figure
@@ -143,20 +147,3 @@ def tissue_panels(problem: Problem) -> dict[str, NDArray]:
     if production is not None:
         panels["secretion s"] = production
     return {k: np.broadcast_to(values, problem.lattice) for k, values in panels.items()}
-
-
-def _common_scale(examples: Sequence[Example]) -> tuple[float, float]:
-    """The ends of a colour scale for the fields of all examples."""
-    # fields of production that aren't divided by their maximum may be small
-    largest = max(float(example.field.max()) for example in examples)
-    return min(0.0, *(float(example.field.min()) for example in examples)), largest
-
-
-def _draw_field(axis: Axes, example: Example, scale: tuple[float, float]) -> AxesImage:
-    """A field with the outlines of its sources."""
-    picture = axis.imshow(example.field, cmap="viridis", vmin=scale[0], vmax=scale[1])
-    sources = example.problem.fixed | (example.source_image > 0)
-    if sources.any():
-        outline(axis, sources)
-    axis.set(xticks=[], yticks=[])
-    return picture

@@ -54,7 +54,7 @@ def cost_of(planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
         for run in own
         for label in run.tests.keys() - run.evaluated
     }
-    _, examples, data_bytes = _size(
+    examples, data_bytes = _size(
         config for study, own in planned for config in data_needed(study, own)
     )
     networks = {_network(config): config for config in runs.values()}
@@ -82,8 +82,8 @@ def _parameters(config: Config) -> int:
     return sum(int(np.prod(each.shape)) for each in build_model(config).trainable_variables)
 
 
-def _size(configs: Iterable[Config]) -> tuple[int, int, int]:
-    """Number of datasets, of their examples, and bytes; of several sizes of one, the largest."""
+def _size(configs: Iterable[Config]) -> tuple[int, int]:
+    """Number of examples, and bytes; of several sizes of one dataset, the largest."""
     examples: dict[tuple[str, str], int] = {}
     sizes: dict[str, int] = {}  # of an example [bytes]
     for config in configs:
@@ -94,13 +94,7 @@ def _size(configs: Iterable[Config]) -> tuple[int, int, int]:
                 key = dataset.name, split
                 examples[key] = max(examples.get(key, 0), config.data.examples(split))
     size = sum(number * sizes[name] for (name, _), number in examples.items())
-    return len(sizes), sum(examples.values()), round(OVERHEAD * size)
-
-
-def data_in_words(configs: Sequence[Config]) -> str:
-    """The datasets of `data_needed`, in words."""
-    datasets, examples, size = _size(configs)
-    return f"{datasets} datasets with {examples:,} examples, {format_bytes(size)} in all"
+    return sum(examples.values()), round(OVERHEAD * size)
 
 
 def cost_in_words(found: Cost) -> list[str]:

@@ -83,11 +83,7 @@ class Study:
 
     @cached_property
     def combinations(self) -> list[tuple[dict[str, Any], Config]]:
-        """Each run: name of each factor → value, and configuration; the first varies slowest.
-
-        Raises:
-            ConfigurationError: a key that does not exist, or a value that can't be used.
-        """
+        """Each run: name of each factor → value, and configuration; the first varies slowest."""
         runs = []
         for combination in product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
@@ -194,8 +190,7 @@ def data_needed(
 ) -> list[Config]:
     """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
-    Of a test set, no training examples are needed. `tested` are labels of test sets that are
-    needed in any case.
+    `tested` are labels of test sets that are needed in any case.
     """
     configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)

@@ -40,13 +40,6 @@ from diffkeras.system.messages import low_to_high
 from diffkeras.system.result_folders import replacing_files
 from diffkeras.view.target import REGIONS
 
-# the keys that say how a surrogate is trained, as a paper would report them
-RECIPE = (
-    *("training.loss", "training.optimizer", "training.learning_rate", "training.schedule"),
-    *("training.warmup", "training.batch_size", "training.steps_per_epoch", "training.epochs"),
-    *("training.rollback_factor", "model.architecture", "model.initial_weights"),
-    *("model.transform", "model.width", "model.depth"),
-)
 CURVES_FOLDER = "tensorboard"
 # column of the history → tag
 CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}
@@ -226,7 +219,6 @@ def _facts(described: dict[str, Any]) -> list[tuple[str, str]]:
         low_to_high(min(numbers), max(numbers), ",")
         for numbers in (described["trainable_parameters"], described["training_examples"])
     )
-    recipe = (f"{key} {value_text(value)}" for key, value in described["recipe"].items())
     return [
         (
             "scale",
@@ -239,7 +231,6 @@ def _facts(described: dict[str, Any]) -> list[tuple[str, str]]:
             f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; training "
             f"took {duration(described['training_seconds'])} in all",
         ),
-        ("recipe", ", ".join(recipe)),
         ("machine", "; ".join(described["machines"])),
         ("commit", "; ".join(described["commits"]) or "not known"),
         ("command", described["command"]),
@@ -274,8 +265,6 @@ def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[
 def _description(study: Study, data: StudyData, runs: Sequence[PlannedRun]) -> dict[str, Any]:
     """The content of study.json: question, factors, scale, budget, cost, machine and versions."""
     states = [Run(run.run_dir).state() for run in runs]
-    physics, base = study.base.physics, study.base.to_dict()
-    keys = (key.split(".") for key in RECIPE)
     return {
         **identify(study),
         "question": study.question,
@@ -284,8 +273,8 @@ def _description(study: Study, data: StudyData, runs: Sequence[PlannedRun]) -> d
             f"{format_counts(test.data.sources)}"
             for label, test in study.test_sets.items()
         },
-        "lattice": list(physics.lattice),
-        "sources": physics.sources,
+        "lattice": list(study.base.physics.lattice),
+        "sources": study.base.physics.sources,
         "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
         "training_examples": sorted({int(size) for size in data.overall()[SIZE]}),
         "budget": budget_in_words([run.config for run in runs]),
@@ -293,7 +282,7 @@ def _description(study: Study, data: StudyData, runs: Sequence[PlannedRun]) -> d
         "machines": _distinct([state["machine"] for state in states]),
         "versions": _distinct([state["versions"] for state in states]),
         "commits": _distinct([state["commit"] for state in states if state.get("commit")]),
-        "recipe": {f"{section}.{key}": base[section][key] for section, key in keys},
+        "base": study.base.to_dict(),
     }
 
 

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from diffkeras.config import Config
 from diffkeras.data.generate_datasets import generate
 from diffkeras.errors import ConfigurationError, DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.evaluation.evaluate import evaluate_baselines
 from diffkeras.reporting.text import duration
-from diffkeras.studies.cost import data_in_words
 from diffkeras.studies.evaluations import check_baselines, passes
 from diffkeras.studies.one_run import RunTask, do_run, lock_of
 from diffkeras.studies.plan import (
@@ -111,11 +109,11 @@ def run_study(
     if todo or baselines:
         check_batches(todo, max(1, len(visible_gpus())) if jobs == 1 else 1)
         begin_study(directory, study)
-        if needed := data_needed(study, todo, baselines):
-            logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
-        options: dict[str, Any] = {"processes": processes, "show_progress": show_progress}
-        for config in needed:
-            _when_free(partial(generate, config, data_dir, **options))
+        make = partial(
+            generate, data_dir=data_dir, processes=processes, show_progress=show_progress
+        )
+        for config in data_needed(study, todo, baselines):
+            _when_free(partial(make, config))
         queue = RunQueue(own)
 
         def task(run: PlannedRun, threads: int) -> RunTask:

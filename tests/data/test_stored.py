@@ -194,4 +194,4 @@ def test_training_names_a_file_with_a_flipped_byte(
     words = ["train", "--config", tiny_file, "--data-dir", own_data, "--run-dir", tmp_path / "run"]
     with lean_training():
         message = refused(*words, "--set", f"data.cache={str(cache).lower()}")
-    assert f"{file} is damaged at example 0 of the train split" in message
+    assert f"{file} is truncated or damaged at example 0 of the train split" in message

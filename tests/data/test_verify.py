@@ -36,7 +36,7 @@ def shard(data_dir, index):
 
 def test_all_is_well(data_dir, log):
     assert verify(tiny_config(), data_dir) == []
-    assert log.messages == ["1 dataset: no errors"]
+    assert log.messages == ["datasets: 1, errors: 0"]
 
 
 def cut(file):
@@ -145,7 +145,7 @@ def test_command(data_dir, tmp_path):
     options = ["generate", "--config", str(file), "--data-dir", str(data_dir)]
     done = CliRunner().invoke(main, [*options, "--verify"])
     assert done.exit_code == 0
-    assert "1 dataset: no errors" in done.output
+    assert "datasets: 1, errors: 0" in done.output
     shard(data_dir, 4).unlink()
     done = CliRunner().invoke(main, [*options, "--verify", "0.5"])
     assert done.exit_code == 1

@@ -107,14 +107,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if not (exists or asked):
             self._check_size()
         super().download_and_prepare(download_config=download_config, **kwargs)
-        if self._asked:
-            self._check_examples()
-
-    def _check_examples(self) -> None:
-        """Raise a DataError if an existing dataset has fewer examples than were asked for."""
         splits = self.info.splits
         found = {s: splits[s].num_examples if s in splits else 0 for s in self._examples}
-        if any(found[split] < number for split, number in self._examples.items()):
+        few = any(found[split] < number for split, number in self._examples.items())
+        if self._asked and few:
             raise DataError(
                 f"{self.data_path} has {found} examples, and {self._examples} were asked for; "
                 "delete it, give another data_dir, or enlarge it by `diffkeras generate`"
@@ -143,9 +139,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str) -> Any:
         dataset, numbers = self.builder_config.dataset, range(self._examples[split])
-        if self._beam:
-            return _examples_by_beam(dataset, split, numbers)
-        return ((k, dataset.example(split, k)) for k in numbers)
+
+        def make(k: int) -> tuple[int, dict[str, Any]]:
+            return k, dataset.example(split, k)
+
+        if not self._beam:
+            return map(make, numbers)
+        import apache_beam as beam
+
+        return beam.Create(numbers) | beam.Reshuffle() | beam.Map(make)
 
 
 def _checked(examples: Any) -> dict[str, int]:
@@ -158,13 +160,3 @@ def _checked(examples: Any) -> dict[str, int]:
             f'such as {{"train": 100}}, not {examples!r:.60}'
         )
     return {split: number for split, number in numbers.items() if number}
-
-
-def _examples_by_beam(dataset: DatasetConfig, split: str, numbers: range) -> Any:
-    """A Beam transform that makes the examples of these numbers, as (number, values)."""
-    import apache_beam as beam
-
-    def make(k: int) -> tuple[int, dict[str, Any]]:
-        return k, dataset.example(split, k)
-
-    return beam.Create(numbers) | beam.Reshuffle() | beam.Map(make)
