@@ -59,14 +59,6 @@ def test_refusals_name_the_key_and_the_value(tiny, key):
             assert any(text in message.lower() for text in shown) or not leaves, message
 
 
-def test_of_many_errors_the_first_is_shown():
-    raw = {f"{n}": 1 for n in range(20_000)} | {"k" * 10**6: 1}
-    with pytest.raises(ConfigurationError) as caught:
-        parse_config({"physics": raw})
-    assert str(caught.value).startswith("physics.0: unknown key; known here: lattice, ")
-    assert len(str(caught.value)) < 200
-
-
 def test_a_loss_parameter_extends_a_loss_given_by_name(tiny):
     config = tiny.with_overrides({"training.loss.weight": "step"})
     assert config.training.loss == {"error": "absolute", "weight": "step"}

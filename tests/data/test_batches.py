@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
 from diffkeras.data.batches import training_batches
 from diffkeras.errors import DataError
@@ -52,17 +51,6 @@ def test_a_graph_iterates_over_batches_that_were_made_outside(tiny, data_dir):
     assert count(outside) == 6
     with pytest.raises(DataError, match="call mixed_dataset outside"):
         tf.function(lambda: mixed_dataset(tiny, "train", data_dir).cardinality())()
-
-
-@pytest.mark.parametrize("cache", [False, True])
-def test_the_parts_of_the_training_examples_are_disjoint(tiny, data_dir, cache):
-    def images(config: Config) -> list[bytes]:
-        return order(training_batches(config, data_dir).take(config.steps_per_epoch))
-
-    half = tiny.with_overrides({"data.train_fraction": 1 / 2, "data.cache": cache})
-    parts = [images(half.with_overrides({"data.train_part": part})) for part in range(2)]
-    assert [len(part) for part in parts] == [12, 12]
-    assert sorted(parts[0] + parts[1]) == sorted(images(tiny))
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

@@ -12,7 +12,7 @@ import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import generate, raw_dataset, verify
 from diffkeras.data.batches import stream_batches, training_batches
-from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
+from diffkeras.physics import ExampleRecipe
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.view.target import unpack_target
 from tests.helpers.generation_tools import (
@@ -254,30 +254,18 @@ def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny):
     assert (plain.length_of("train", 0), plain.maps_of("train", 0)) == (None, {})
 
 
-@pytest.mark.parametrize("kind", ["lengths", "tissue"])
-def test_media_depend_on_seed_split_count_and_number_alone(tiny, kind):
+@pytest.mark.parametrize("kind", ["fixed values", "lengths", "tissue"])
+def test_examples_depend_on_seed_split_count_and_number_alone(tiny, kind):
     config = config_of(tiny, kind)
     other_seed = config.with_overrides({"data.seed": 9})
-    recipes = [recipe_of(config, 1), recipe_of(config, 2), recipe_of(other_seed, 1)]
-    keys = [(r, split, k) for r in recipes for split in ("train", "test") for k in (0, 1)]
-    assert len({_medium(*key) for key in keys}) == 12
-    assert _medium(recipe_of(config, 1), "train", 0) == _medium(*keys[0])
 
+    def drawn(recipe: ExampleRecipe, split: str, k: int) -> Any:
+        maps = {name: values.tobytes() for name, values in recipe.maps_of(split, k).items()}
+        own = recipe.length_of(split, k), *maps.values()
+        return own if any(own) else recipe.sources(split, k).image().tobytes()
 
-def _medium(recipe: ExampleRecipe, split: str, k: int) -> Any:
-    maps = recipe.maps_of(split, k)
-    return maps["decay"].tobytes() if maps else recipe.length_of(split, k)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"tissue": "cells"},
-        {"production": True},
-        {"diffusion_length": (4.0, 40.0)},
-        {"medium": Medium(decay=0.0, boundary="reflecting"), "tissue": TissueSampler(cells=0)},
-    ],
-)
-def test_recipes_that_have_no_tissue(arguments):
-    with pytest.raises(dk.DiffkerasError, match="tissue"):
-        ExampleRecipe(2, 32, **{"tissue": TissueSampler(), **arguments})
+    recipes = [recipe_of(config, 2), recipe_of(config, 3), recipe_of(other_seed, 2)]
+    splits = ("train", "validation", "test")
+    keys = [(r, split, k) for r in recipes for split in splits for k in (0, 1)]
+    assert len({drawn(*key) for key in keys}) == len(keys)
+    assert drawn(recipe_of(config, 2), "train", 0) == drawn(*keys[0])

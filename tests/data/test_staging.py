@@ -149,14 +149,6 @@ def test_a_dataset_that_cannot_be_moved_leaves_the_former_one(tmp_path, monkeypa
     assert not list(place.parent.glob(".*.former"))
 
 
-def test_a_crash_before_the_former_dataset_is_removed(tmp_path, hashes):
-    place = generate_dataset(tiny_config(20), 2, tmp_path)
-    former = Path(shutil.copytree(place, place.with_name(f".{place.name}.former")))
-    generate(tiny_config(40), tmp_path)
-    assert not former.exists()
-    assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
-
-
 def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
     place = generate_dataset(tiny_config(20), 2, tmp_path)
     theirs = ("notes.txt", "plots/field.png", "diffusion_fields-mine.tfrecord-00000")

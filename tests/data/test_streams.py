@@ -11,7 +11,6 @@ from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.stored import dataset_status
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from tests.helpers.lean_runs import lean_training
-from tests.helpers.rounding import same_solutions
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +24,6 @@ def samples(batches, number):
     taken = list(batches.take(-(-number // size)).as_numpy_iterator())
     x, y = (np.concatenate(parts)[:number] for parts in zip(*taken, strict=True))
     return x, y
-
-
-@pytest.mark.parametrize("start", [0, 3, 8])
-def test_a_stream_goes_on_anywhere(stream, start):
-    x, y = samples(stream_batches(stream), start + 6)
-    smaller = stream.with_overrides({"training.batch_size": 3})
-    later = samples(stream_batches(smaller, start=start), 6)
-    assert np.array_equal(x[start:], later[0])
-    assert same_solutions(y[start:], later[1])
 
 
 def blas():
@@ -101,9 +91,3 @@ def test_the_flag_makes_a_stream(refused, tiny_file, tmp_path):
     words = ["train", "--config", tiny_file, "--data-dir", tmp_path, "--set", "data.cache=true"]
     assert "cache: a stream has" in refused(*words, "--stream")
     assert "has no dataset" in refused(*words)
-
-
-@pytest.mark.parametrize("change", [{"data.train_fraction": 0.5}, {"data.train_part": 1}])
-def test_parts_of_a_stream_are_refused(stream, change):
-    with pytest.raises(ConfigurationError, match=rf"{next(iter(change))}: a stream has"):
-        stream.with_overrides(change)

@@ -84,17 +84,6 @@ def test_the_time_left_is_that_of_finished_runs(study, own, tmp_path):
     assert time_left(plan(study, runs), jobs=2) == pytest.approx(10 / 24 * 3)
 
 
-def test_runs_are_shared_between_studies(study, own, write_other, counted, tmp_path):
-    data, runs, _ = own
-    other = write_other(**{"name: small": "name: other", "absolute, {": "squared, absolute, {"})
-    planned = plan(other, runs)
-    new = [run.identity for run in planned if run.values["training.loss"] == "squared"]
-    with counted() as calls:
-        run_study(other, data, tmp_path / "other", runs_dir=runs)
-    assert calls == {"train": new[::-1], "evaluate": new[::-1]}
-    assert all(run.done for run in plan(study, runs))
-
-
 @pytest.mark.parametrize("seeds", ["[0]", "[0, 1]"])
 def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, counted):
     """In the same directory: another value of a factor, and another factor with the old value."""
