@@ -237,16 +237,6 @@ class DataConfig(Section):
 
     def check(self) -> None:
         """Check the keys that exclude each other."""
-        if (
-            self.diffusion_length
-            and self.diffusion_length[0] * NARROWEST > self.diffusion_length[1]
-        ):
-            raise KeyProblem(
-                f"a range [shortest, longest] has to ascend by at least a thousandth, not "
-                f"{list(self.diffusion_length)}; for one diffusion length set physics.decay to "
-                "D/ℓ²",
-                "diffusion_length",
-            )
         if self.train_numbers.stop > self.train_examples and not self.stream:
             parts = self.train_examples // self.train_examples_used
             raise KeyProblem(
@@ -261,22 +251,23 @@ class DataConfig(Section):
 
     def check_lengths(self, physics: PhysicsConfig) -> None:
         """Raise a KeyProblem if the lattice can't hold fields of all diffusion lengths."""
-        if self.diffusion_length and physics.decay != PhysicsConfig.decay:
-            raise KeyProblem(
-                f"each example gets the decay D/ℓ², so physics.decay {physics.decay:g} would have "
-                "no effect; leave it out, or choose diffusion_length: null",
-                "data",
-                "diffusion_length",
+        if self.diffusion_length is None:
+            return
+        shortest, longest = (length / physics.step for length in self.diffusion_length)
+        if shortest < SHORTEST_LENGTH or longest > LONGEST_LENGTH or longest < NARROWEST * shortest:
+            problem = (
+                f"must be a range [shortest, longest] that ascends by at least a thousandth, from "
+                f"{SHORTEST_LENGTH:g} to {LONGEST_LENGTH:g} lattice steps of physics.step "
+                f"{physics.step:g}, not {list(self.diffusion_length)}"
             )
-        for length in self.diffusion_length or ():
-            steps = length / physics.step
-            if not SHORTEST_LENGTH <= steps <= LONGEST_LENGTH:
-                raise KeyProblem(
-                    f"{length:g} is {steps:.3g} lattice steps of physics.step {physics.step:g}; "
-                    f"choose lengths of {SHORTEST_LENGTH:g} to {LONGEST_LENGTH:g} steps",
-                    "data",
-                    "diffusion_length",
-                )
+        elif physics.decay != PhysicsConfig.decay:
+            problem = (
+                f"each example gets the decay D/ℓ², so physics.decay {physics.decay:g} would have "
+                "no effect; leave it out, or choose diffusion_length: null"
+            )
+        else:
+            return
+        raise KeyProblem(problem, "data", "diffusion_length")
 
     def recipe(self, count: int, physics: PhysicsConfig) -> ExampleRecipe:
         """How the examples of so many sources are drawn and solved."""

@@ -1,7 +1,7 @@
 """Studies: many runs, compared.
 
 In the order in which a study goes through them: `study_file` reads a file into a `plan` of runs,
-`cost` adds up what they take, `study_run` does them (`one_run`, or several in `processes`),
+`cost` adds up what they take, `study_run` does them, one by one or in several `processes`,
 `results` gathers their `evaluations` into tables, `answer` compares the values of each factor,
 and `report` writes all, with a figure, into a `study_directory`.
 """

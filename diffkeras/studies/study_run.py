@@ -13,7 +13,6 @@ from diffkeras.errors import ConfigurationError, DiffkerasError, Interrupted, In
 from diffkeras.evaluation.evaluate import evaluate_baselines
 from diffkeras.reporting.text import duration
 from diffkeras.studies.evaluations import check_baselines, passes
-from diffkeras.studies.one_run import RunTask, do_run, lock_of
 from diffkeras.studies.plan import (
     PlannedRun,
     Study,
@@ -23,7 +22,7 @@ from diffkeras.studies.plan import (
     plan,
     time_left,
 )
-from diffkeras.studies.processes import RETRY, RunQueue, run_in_processes
+from diffkeras.studies.processes import RETRY, RunQueue, RunTask, do_run, lock_of, run_in_processes
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import read_results
 from diffkeras.studies.study_directory import (

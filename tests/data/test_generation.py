@@ -100,7 +100,7 @@ def test_only_a_missing_file_is_made_again(tmp_path, log):
 def test_a_disk_without_enough_space(tmp_path, monkeypatch, log):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
-    with pytest.raises(DataError, match=r"kB are needed and 100\.0 kB are free; free .* or ch"):
+    with pytest.raises(DataError, match=r"kB are needed and 100\.0 kB are free; ask .* or ch"):
         generate(tiny_config(), tmp_path)
     assert log.messages[0].startswith("generating 52 examples: ")
     assert leftovers(tmp_path) == []

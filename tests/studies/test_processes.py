@@ -11,9 +11,8 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import Interrupted
 from diffkeras.studies import processes
-from diffkeras.studies.one_run import Outcome
 from diffkeras.studies.plan import PlannedRun
-from diffkeras.studies.processes import RunQueue
+from diffkeras.studies.processes import Outcome, RunQueue
 from tests.helpers import worker_tools
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diffkeras.evaluation.methods import baselines
-from diffkeras.studies import one_run
+from diffkeras.studies import processes
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.study_run import run_study
@@ -24,7 +24,7 @@ def test_an_interrupted_study_goes_on_to_its_report(
     file.write_text(f"name: whole\nquestion: How large?\nbase: tiny.yaml\n{settings}\n")
     study, runs, directory = load_study(str(file)), tmp_path / "runs", tmp_path / "whole"
     data = Path(shutil.copytree(data_dir, tmp_path / "data"))
-    train, calls = one_run.train, []
+    train, calls = processes.train, []
 
     def second_is_interrupted(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
@@ -33,7 +33,7 @@ def test_an_interrupted_study_goes_on_to_its_report(
         train(*arguments, **options)
 
     with lean_training(), monkeypatch.context() as patched:
-        patched.setattr(one_run, "train", second_is_interrupted)
+        patched.setattr(processes, "train", second_is_interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_study(study, data, directory, runs_dir=runs)
     assert [run.done for run in plan(study, runs)] == [False, True], "the longest comes first"

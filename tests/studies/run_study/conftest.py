@@ -11,7 +11,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import baselines, names_of_surrogate
-from diffkeras.studies import one_run
+from diffkeras.studies import processes
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import ALL
 from diffkeras.studies.plan import Study
@@ -55,8 +55,8 @@ def pretended_work(run_dir):
         write_tables(directory, data)
 
     def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(one_run, "train", copy_run)
-        monkeypatch.setattr(one_run, "evaluate", write_evaluation)
+        monkeypatch.setattr(processes, "train", copy_run)
+        monkeypatch.setattr(processes, "evaluate", write_evaluation)
         monkeypatch.setattr(module, "generate", lambda *_, **__: [])
         monkeypatch.setattr(module, "evaluate_baselines", write_baselines)
         monkeypatch.setattr(module, "write_study", write)
@@ -116,7 +116,7 @@ def counted(monkeypatch):
         calls: dict[str, list[str]] = {"train": [], "evaluate": []}
 
         def counting(name: str, place: int) -> Callable[..., Any]:
-            function = getattr(one_run, name)
+            function = getattr(processes, name)
 
             def call(*arguments: Any, **options: Any) -> Any:
                 calls[name].append(arguments[place].name)
@@ -126,7 +126,7 @@ def counted(monkeypatch):
 
         with monkeypatch.context() as patched:
             for name, place in (("train", 2), ("evaluate", 0)):
-                patched.setattr(one_run, name, counting(name, place))
+                patched.setattr(processes, name, counting(name, place))
             yield calls
 
     return count

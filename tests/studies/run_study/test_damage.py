@@ -8,11 +8,11 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.evaluation.methods import SET, SURROGATE
-from diffkeras.studies import one_run
+from diffkeras.studies import processes
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
-from diffkeras.studies.one_run import Outcome
 from diffkeras.studies.plan import plan
+from diffkeras.studies.processes import Outcome
 from diffkeras.studies.study_directory import FailedRun, write_failed
 from diffkeras.studies.study_run import run_study
 from diffkeras.surrogates.run_directory import Run
@@ -24,7 +24,7 @@ def test_one_failed_run_does_not_end_the_others(study, own, monkeypatch):
     planned = plan(study, runs)
     shutil.rmtree(planned[2].run_dir)
     shutil.rmtree(planned[3].run_dir)
-    function = one_run.evaluate
+    function = processes.evaluate
 
     def fails(*args: Any, **options: Any) -> Any:
         if planned[2].run_dir in args:
@@ -32,7 +32,7 @@ def test_one_failed_run_does_not_end_the_others(study, own, monkeypatch):
         return function(*args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(one_run, "evaluate", fails)
+        patched.setattr(processes, "evaluate", fails)
         with pytest.raises(RunError, match=r"1 of 4 runs failed.*: the loss is not finite"):
             run_study(study, data, directory, runs_dir=runs)
     assert [run.done for run in plan(study, runs)] == [True, True, False, True]

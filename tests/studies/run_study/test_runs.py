@@ -11,7 +11,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import baselines
-from diffkeras.studies import one_run, processes
+from diffkeras.studies import processes
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
@@ -28,8 +28,8 @@ def test_a_finished_study_runs_nothing(study, study_file, own, monkeypatch, log)
     def never(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("trained or evaluated again")
 
-    monkeypatch.setattr(one_run, "train", never)
-    monkeypatch.setattr(one_run, "evaluate", never)
+    monkeypatch.setattr(processes, "train", never)
+    monkeypatch.setattr(processes, "evaluate", never)
     monkeypatch.setattr(module, "generate", never)
     calls: list[Path] = []
     monkeypatch.setattr(module, "plan", lambda *args: calls.append(args[1]) or plan(*args))
@@ -146,7 +146,7 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
         shutil.rmtree(run.run_dir)
     for each in (processes, module):
         monkeypatch.setattr(each, "RETRY", 0.1)
-    copy, trained = one_run.train, []
+    copy, trained = processes.train, []
     # another process has claimed the first run, and ends when this one has done the second
     lock = locked(planned[2].run_dir.with_name(f".{planned[2].identity}.study.lock"), "the run")
     lock.__enter__()
@@ -158,7 +158,7 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
             copy(planned[2].config, data_dir, planned[2].run_dir)
             lock.__exit__(None, None, None)
 
-    monkeypatch.setattr(one_run, "train", train)
+    monkeypatch.setattr(processes, "train", train)
     run_study(study, data, directory, runs_dir=runs)
     assert trained == [planned[3].run_dir]
     assert all(run.done for run in plan(study, runs))
