@@ -148,8 +148,7 @@ def solved_examples(
     """A function, for the graph of a tf.data pipeline, that solves an example.
 
     Its arguments are the position of the dataset, and the number of the example in the split. The
-    examples are equal to stored ones. The threads of tf.data solve at the same time, so iterate
-    within `blas_threads`, as training does: several threads of each would wait for each other.
+    threads of tf.data solve at the same time, so iterate within `blas_threads`, as training does.
     """
     for dataset in datasets:
         dataset.recipe.example(split, 0)  # raises an error before the pipeline runs

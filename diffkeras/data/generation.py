@@ -115,22 +115,13 @@ def estimate_example(dataset: DatasetConfig) -> Estimate:
 
 @dataclass(frozen=True)
 class Staging:
-    """The staging directory of a dataset, whose shards another call for more examples can use.
-
-    Attributes:
-        dataset: the dataset's configuration.
-        place: the directory that the dataset will have.
-        directory: the staging directory. Its name depends on all that the bytes of a shard do.
-        examples: number of examples by split.
-        shards: all of its shards, by split and in order.
-        per_example: the estimate of an example.
-    """
+    """The staging directory of a dataset, whose shards another call for more examples can use."""
 
     dataset: DatasetConfig
-    place: Path
-    directory: Path
-    examples: Mapping[str, int]
-    shards: tuple[Shard, ...]
+    place: Path  # the directory that the dataset will have
+    directory: Path  # its name depends on all that the bytes of a shard depend on
+    examples: Mapping[str, int]  # number by split
+    shards: tuple[Shard, ...]  # by split and in order
     per_example: Estimate
 
     @classmethod
@@ -177,11 +168,7 @@ class Staging:
         ]
 
     def publish(self, complete: Path | None = None) -> None:
-        """Move a complete dataset to its place, and remove all staging directories of it.
-
-        Args:
-            complete: its directory; by default the staging directory, which is completed first.
-        """
+        """Move a dataset, by default of the staging directory, to its place, and clear up."""
         with names_unwritable(self.place):
             if complete is None:
                 self._complete()
@@ -259,11 +246,11 @@ class Generation:
     @property
     def estimate(self) -> Estimate:
         """The estimate of all examples that are missing."""
-        total = Estimate()
-        for staging in self.datasets:
-            missing = sum(task.shard.examples for task in staging.missing())
-            total += staging.per_example.times(missing)
-        return total
+        missing = (
+            staging.per_example.times(sum(task.shard.examples for task in staging.missing()))
+            for staging in self.datasets
+        )
+        return sum(missing, Estimate())
 
     @property
     def kept(self) -> int:

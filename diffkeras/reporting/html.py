@@ -1,13 +1,11 @@
 """Self-contained HTML reports, from templates."""
 
 import base64
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from diffkeras.system.atomic_files import write_text
 from diffkeras.system.environment import machine, versions
@@ -30,7 +28,6 @@ def write_report(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters["code"] = in_code
     html = environment.get_template(template).render(
         title=title,
         lead=lead,
@@ -41,11 +38,6 @@ def write_report(
         **content,
     )
     write_text(path, html)
-
-
-def in_code(text: str) -> Markup:
-    """A text whose words between backticks are shown as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def data_uri(picture: bytes) -> str:
