@@ -153,11 +153,7 @@ def run_study(
     if complete:
         return directory
     if shard is None:
-        missing = runs[0]
-        raise RunError(
-            f"{missing.run_dir} has no {'evaluation' if missing.trained else 'trained model'} of "
-            f"{missing.title}, although it was done; run the same command again"
-        )
+        raise RunError(f"{runs_dir} has no whole run of this study; run the same command again")
     logger.info(
         f"the runs{part} are done, {len(runs) - len(done)} of other shards are missing. Copy the "
         f"folders of all shards in {runs_dir} into one, and run `diffkeras study` without --shard"

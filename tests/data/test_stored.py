@@ -155,21 +155,12 @@ def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, d
     assert files_below(tmp_path) == files_below(data_dir)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
-    ],
-)
-def test_metadata_of_other_files_are_refused(tiny, own_data, old, new, message):
+def test_metadata_of_other_files_are_refused(tiny, own_data):
     file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
+    file.write_text(file.read_text().replace('"name": "train"', '"name": "../x"', 1))
     before = files_below(own_data)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=r"a split is named '\.\./x', not train, valid"):
         generate(tiny, own_data)
-    assert message in str(caught.value)
     assert files_below(own_data) == before
 
 

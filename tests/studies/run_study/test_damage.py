@@ -68,7 +68,7 @@ def test_what_is_missing_without_shards_is_named(study, own, monkeypatch):
     for run in planned:
         shutil.rmtree(run.run_dir / "tests")
     monkeypatch.setattr(module, "do_run", lambda *_, **__: Outcome("done"))
-    with pytest.raises(RunError, match=f"{planned[0].run_dir} has no evaluation of .*; run the"):
+    with pytest.raises(RunError, match=f"{runs} has no whole run of this study; run the"):
         run_study(study, data, directory, runs_dir=runs)
 
 
