@@ -16,7 +16,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "physics.diffusivity": (0, math.inf),
     "physics.step": (0, 1e300),
     "physics.lattice": (0, "a", 64.0, 8200, [1, 2, 3]),
-    "physics.boundary": ("leaky", {"front": "absorbing"}, {"top": {"valu": 1}}, [{"value": 1}] * 3),
+    "physics.boundary": ("leaky", {"front": "absorbing"}, {"top": {"valu": 1}}),
     "physics.sources": ("flux",),
     "physics": (3,),
     "data.sources": ([], 0, "many", [1.5], [True], [10**400], "9" * 500),
