@@ -16,16 +16,9 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.records import dataset_features
+from diffkeras.data.records import check_records, dataset_features
 from diffkeras.data.section import Split
-from diffkeras.data.stored import (
-    FILE_REMEDY,
-    Shard,
-    check_dataset,
-    check_records,
-    find_records,
-    stored_splits,
-)
+from diffkeras.data.stored import FILE_REMEDY, Shard, check_dataset, find_records, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.tensorflow_setup import without_autograph
 

@@ -18,7 +18,13 @@ import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.stored import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
+from diffkeras.data.stored import (
+    FILE_REMEDY,
+    RECORD_OVERHEAD,
+    Shard,
+    find_records,
+    stored_splits,
+)
 from diffkeras.errors import DataError, OutputError
 from diffkeras.physics import Sources
 from diffkeras.physics.problem.maps import MAPS
@@ -178,3 +184,11 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
             f"{path} is truncated or damaged at example {k} of the {shard.split} split; "
             f"{FILE_REMEDY}"
         )
+
+
+def check_records(path: Path) -> None:
+    """Read every record of the dataset in a directory and verify its checksums."""
+    for split in stored_splits(path):
+        for shard, file in split.files.items():
+            for _ in read_records(shard, file):
+                pass

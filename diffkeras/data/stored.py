@@ -123,16 +123,13 @@ class StoredSplit:
 
         Flipped bits are found when a record is read, by its checksum.
         """
-        found = sum(path.stat().st_size for path in self.files.values())
-        if found == self.bytes:
+        if sum(path.stat().st_size for path in self.files.values()) == self.bytes:
             return
         for shard, path in self.files.items():
             if not has_records(path, shard.examples):
                 raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
-        raise DataError(
-            f"{INFO} in {next(iter(self.files.values())).parent} is damaged: the files of the "
-            f"{self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
-        )
+        info = next(iter(self.files.values()), Path(INFO)).with_name(INFO)
+        raise DataError(f"{info} has another size than the files of {self.name}; {REMEDY}")
 
 
 def stored_splits(path: Path) -> list[StoredSplit]:
@@ -277,16 +274,6 @@ def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
         "stored; these are measured"
     )
     return config.with_overrides({"data.test_examples": fewest})
-
-
-def check_records(path: Path) -> None:
-    """Read every record of the dataset in a directory and verify its checksums."""
-    from diffkeras.data.records import read_records
-
-    for split in stored_splits(path):
-        for shard, path in split.files.items():
-            for _ in read_records(shard, path):
-                pass
 
 
 def _others(dataset: DatasetConfig, data_dir: Path) -> str:

@@ -93,8 +93,7 @@ def _verify_dataset(
                         with blas_threads():
                             new = dataset.example(split.name, k)
                         if wrong := _error_in(record, features, new):
-                            example = f"example {k} of the {split.name} split"
-                            yield f"{path}: {example} {wrong}; {REMEDY}"
+                            yield f"{path}: example {k} of the {split.name} split {wrong}; {REMEDY}"
                     on_examples(1)
             except DataError as error:
                 yield str(error)

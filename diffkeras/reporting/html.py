@@ -31,7 +31,7 @@ def write_report(
     html = environment.get_template(template).render(
         title=title,
         lead=lead,
-        pictures={name: data_uri(picture) for name, picture in pictures.items()},
+        pictures={name: _data_uri(picture) for name, picture in pictures.items()},
         configuration=configuration,
         versions=versions(),
         machine=machine(),
@@ -40,7 +40,7 @@ def write_report(
     write_text(path, html)
 
 
-def data_uri(picture: bytes) -> str:
+def _data_uri(picture: bytes) -> str:
     """A PNG or SVG image as the address of an image that holds it."""
     kind = "svg+xml" if picture.lstrip().startswith((b"<?xml", b"<svg")) else "png"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"

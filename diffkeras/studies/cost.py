@@ -12,6 +12,7 @@ from diffkeras.data.section import SPLITS
 from diffkeras.reporting.text import duration, format_bytes
 from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left
 from diffkeras.studies.study_directory import check_study_directory, failures
+from diffkeras.system.messages import low_to_high
 
 BYTES = 4  # the size of a float32
 COPIES = 2  # a finished run keeps its weights in weights.npz and in the SavedModel
@@ -99,10 +100,9 @@ def _size(configs: Iterable[Config]) -> tuple[int, int]:
 
 def cost_in_words(found: Cost) -> list[str]:
     """Lines for people: what is to be trained, predicted and stored."""
-    least, most = found.parameters
-    networks = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    weights = low_to_high(*found.parameters, ",")
     return [
-        f"to train: {found.runs:,} runs of {networks} parameters, on {found.images:,} images",
+        f"to train: {found.runs:,} runs of {weights} parameters, on {found.images:,} images",
         f"to test: {found.test_images:,} predictions",
         f"disk: {format_bytes(found.run_bytes)} for the runs, {format_bytes(found.data_bytes)} for "
         f"{found.examples:,} examples, including those that exist already",
@@ -140,8 +140,8 @@ def budget_in_words(configs: Sequence[Config]) -> str:
     """
     steps = sorted({config.steps for config in configs})
     epochs = sorted({config.training.epochs for config in configs})
-    batches = sorted({config.training.batch_size for config in configs})
-    batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
+    batches = {config.training.batch_size for config in configs}
+    batch = low_to_high(min(batches), max(batches))
     if len(steps) == 1:
         return f"Equal steps: every run trains for {steps[0]} steps of {batch} examples."
     ranges = f"{steps[0]} to {steps[-1]} steps of {batch} examples"

@@ -34,13 +34,7 @@ OF_THE_TEST_SET = (
     "data.test_examples",
 )
 # keys that a test set may set; its physics is the runs'
-TEST_SET_KEYS = (
-    "data.sources",
-    "data.radius",
-    "data.values",
-    "data.seed",
-    "data.test_examples",
-)
+TEST_SET_KEYS = ("data.sources", "data.radius", "data.values", "data.seed", "data.test_examples")
 TEST_SET_SECTIONS = ("data.placement.", "evaluation.")
 
 

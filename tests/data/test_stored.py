@@ -6,8 +6,9 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import generate, verify
+from diffkeras.data.records import check_records
 from diffkeras.data.replacing import keep_datasets
-from diffkeras.data.stored import check_dataset, check_records, dataset_paths, dataset_status
+from diffkeras.data.stored import check_dataset, dataset_paths, dataset_status
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.identity import VERSION
 from tests.helpers.generation_tools import generate_dataset
