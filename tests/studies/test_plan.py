@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.cost import cost_of
 from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.training.batches import check_batch
@@ -60,8 +59,6 @@ def test_any_configuration_is_the_base_of_a_study(base, study_file):
     trained, *only_tested = data_needed(study, plan(study, Path()), tested=["all"])
     assert trained.data.examples("train") == study.base.data.examples("train")
     assert not any(config.data.examples("train") for config in only_tested)
-    if "paper" not in base:  # building their networks takes long
-        assert cost_of([(study, plan(study, Path()))]).parameters[0] > 0
 
 
 @pytest.mark.parametrize(
