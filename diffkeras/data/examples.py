@@ -73,23 +73,15 @@ def example_reader(
     Position p is example p % len(numbers) of `numbers`, of source count p // len(numbers) of
     `counts`.
     """
-    if not config.data.stream:
-        return stored_examples(config, counts, split, data_dir, numbers)
-    if split == "train":
+    datasets = [DatasetConfig.of(count, config) for count in counts]
+    if config.data.stream and split == "train":
         raise ConfigurationError(
             "data.stream: the training examples of a stream are not stored; choose stream: false"
         )
-    datasets = [DatasetConfig.of(count, config) for count in counts]
-    if split == "test" or all(dataset.path(data_dir).exists() for dataset in datasets):
-        return stored_examples(config, counts, split, data_dir, numbers)
-    solve = solved_examples(datasets, split)
-    return lambda p: solve(p // len(numbers), p % len(numbers) + numbers.start)
-
-
-def stored_examples(
-    config: Config, counts: Sequence[int], split: Split, data_dir: str | Path, numbers: range
-) -> Callable[[tf.Tensor], dict[str, Any]]:
-    """As `example_reader`, from files. Examples have the features of the dataset."""
+    exist = all(dataset.path(data_dir).exists() for dataset in datasets)
+    if config.data.stream and split == "validation" and not exist:
+        solve = solved_examples(datasets, split)
+        return lambda p: solve(p // len(numbers), p % len(numbers) + numbers.start)
     files: list[tuple[Shard, Path, range]] = []  # with the places among its records that are read
 
     def offsets_in(item: tuple[Shard, Path, range]) -> NDArray[np.int64]:
@@ -99,25 +91,23 @@ def stored_examples(
             raise DataError(f"{file} is truncated or damaged; {FILE_REMEDY}")
         return np.array(found[places.start : places.stop], np.int64)
 
-    for count in counts:
-        check_dataset(config, count, data_dir, (split,))
-        path = DatasetConfig.of(count, config).path(data_dir)
-        stored = {each.name: each.files for each in stored_splits(path)}
-        before = len(files)
-        for shard, file in stored.get(split, {}).items():
+    for dataset in datasets:
+        check_dataset(config, dataset.count, data_dir, (split,))
+        path = dataset.path(data_dir)
+        stored = {each.name: each for each in stored_splits(path)}[split]
+        if numbers.stop > stored.examples:
+            raise DataError(f"{path} has {stored.examples} {split} examples, not all of {numbers}")
+        for shard, file in stored.files.items():
             first = max(numbers.start, shard.first)
             stop = min(numbers.stop, shard.numbers.stop)
             if first < stop:
                 files.append((shard, file, range(first - shard.first, stop - shard.first)))
-        if len(files) == before:
-            raise DataError(f"{path} has no {split} examples in {numbers}")
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(offsets_in, files))
     paths = tf.constant([str(file) for _, file, _ in files], tf.string)
     path_of = tf.constant(np.repeat(np.arange(len(files)), [len(each) for each in found]))
     offsets = tf.constant(np.concatenate(found))
-    dataset = DatasetConfig.of(counts[0], config)
-    features = dataset_features(dataset, any_count=len(counts) > 1)
+    features = dataset_features(datasets[0], any_count=len(counts) > 1)
 
     def read(position: tf.Tensor) -> dict[str, Any]:
         records = tf.data.experimental.from_variant(

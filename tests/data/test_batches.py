@@ -87,5 +87,6 @@ def test_examples_are_read_by_their_numbers(tiny, data_dir):
     stored = raw_dataset(tiny, 2, "test", data_dir, numbers=numbers)
     for k, example in zip(numbers, stored.as_numpy_iterator(), strict=True):
         np.testing.assert_array_equal(example["sources"]["rows"], recipe.sources("test", k).rows)
-    with pytest.raises(DataError, match=r"has no test examples in range\(10, 20\)"):
-        raw_dataset(tiny, 2, "test", data_dir, numbers=range(10, 20))
+    for beyond in (range(10, 20), range(3, 8)):
+        with pytest.raises(DataError, match=r"has 5 test examples, not all of range\("):
+            raw_dataset(tiny, 2, "test", data_dir, numbers=beyond)
