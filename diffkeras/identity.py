@@ -7,7 +7,7 @@ so that a new key changes no identity.
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from diffkeras.config import Config
@@ -122,7 +122,7 @@ def keys_that_stop(old: Config, new: Config) -> list[str]:
 def changed_keys(old: Config, new: Config, free: tuple[str, ...] = WITHOUT_EFFECT) -> list[str]:
     """The changed keys that are not free, with both values."""
     pairs = differences(by_key(old), by_key(new))
-    return in_words({k: p for k, p in pairs.items() if not _is_one_of(k, free)}, value_text)
+    return in_words({k: p for k, p in pairs.items() if not _is_one_of(k, free)})
 
 
 def _is_one_of(key: str, names: tuple[str, ...]) -> bool:
@@ -168,6 +168,7 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, 
     return {key: (one, other) for key, (one, other) in pairs.items() if one != other}
 
 
-def in_words(pairs: Mapping[str, tuple[Any, Any]], text: Callable[[Any], str] = str) -> list[str]:
-    """Each difference for people, with values as `text` writes them."""
-    return [f"{key} {text(there)} there, {text(here)} here" for key, (there, here) in pairs.items()]
+def in_words(pairs: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """Each difference for people."""
+    texts = ((key, value_text(there), value_text(here)) for key, (there, here) in pairs.items())
+    return [f"{key} {there} there, {here} here" for key, there, here in texts]

@@ -127,11 +127,7 @@ class ShardTask:
 
 
 def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> None:
-    """Solve the examples of a shard and write them; the bytes are the same in every process.
-
-    The file gets its name when it is complete, so that after a crash of the process or the machine
-    it is either complete or missing.
-    """
+    """Solve the examples of a shard and write them; the file gets its name when it is complete."""
     size = flushed = 0
     try:
         with replacing(task.directory / task.shard.name) as partial, tensorflow_os_errors():

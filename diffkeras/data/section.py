@@ -37,11 +37,7 @@ OF_NO_STREAM = (
 
 
 def parse_counts(value: Any) -> tuple[int, ...]:
-    """Source counts from "1-20", "1,5,20", a number, or a list of those, ascending.
-
-    Raises:
-        ValueError: anything else, or a count that is named twice.
-    """
+    """Source counts from "1-20", "1,5,20", a number, or a list of those, ascending."""
     counts: set[int] = set()
     for part in value if isinstance(value, list | tuple) else [value]:
         for text in part.split(",") if isinstance(part, str) else [part]:

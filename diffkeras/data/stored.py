@@ -73,13 +73,9 @@ def plan_shards(examples: Mapping[str, int], per_shard: int) -> tuple[Shard, ...
 
 
 def find_records(path: Path) -> tuple[list[int], bool]:
-    """Find the records of a file by their lengths alone, without reading their content.
+    """The position of each record of a file [bytes], and whether the last one ends with the file.
 
-    Returns:
-        The position of each complete record [bytes], and whether the last one ends with the file.
-
-    Raises:
-        OSError: the file is missing, can't be read, or is no regular file.
+    They are found by their lengths alone, without reading their content.
     """
     size = path.stat().st_size
     offsets: list[int] = []

@@ -108,10 +108,7 @@ def _error_in(record: bytes, features: Any, new: Mapping[str, Any]) -> str:
 
 
 def differences_of(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """The features in which two examples differ by more than the rounding of different machines.
-
-    That is 2.4e-7 of a value and 1e-9 of the feature's largest value. Integers must be equal.
-    """
+    """The features in which two examples differ by more than the rounding of different machines."""
     for name, value in new.items():
         if isinstance(value, Mapping):
             yield from differences_of(stored[name], value)

@@ -37,15 +37,6 @@ class Slice(NamedTuple):
     axis: str = ""
     number: int = 0
 
-    @classmethod
-    def of(cls, name: str, number: int) -> "Slice":
-        """One plane, row or column of a lattice of three axes."""
-        names = tuple(AXES)
-        cut: list[int | slice] = [slice(None)] * 3
-        cut[names.index(name)] = number
-        first, second = (other for other in names if other != name)
-        return cls(tuple(cut), (first, second), name, number)
-
 
 def _sources_of(problem: Problem) -> dict[str, NDArray]:
     """Panels beside the field, by their symbols in `SOURCES`; NaN where nothing is."""
@@ -188,4 +179,9 @@ def slices_of(field: NDArray) -> list[Slice]:
     distances = np.abs(field - np.median(field))[inside]
     nodes = np.argwhere(distances >= distances.max() - ALIKE * np.ptp(field))
     nearest = np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()
-    return [Slice.of(*one) for one in zip(AXES, (nodes[nearest] + starts).tolist(), strict=True)]
+    slices = []
+    for name, number in zip(AXES, (nodes[nearest] + starts).tolist(), strict=True):
+        down, across = (other for other in AXES if other != name)
+        cut = tuple(number if other == name else slice(None) for other in AXES)
+        slices.append(Slice(cut, (down, across), name, number))
+    return slices

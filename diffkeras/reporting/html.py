@@ -12,14 +12,7 @@ from diffkeras.system.environment import machine, versions
 
 
 def write_report(
-    path: Path,
-    template: str,
-    *,
-    title: str,
-    lead: str,
-    pictures: Mapping[str, bytes],
-    configuration: str,
-    **content: Any,
+    path: Path, template: str, *, pictures: Mapping[str, bytes], **content: Any
 ) -> None:
     """Render a template to one HTML file that needs no other; pictures are PNG or SVG images."""
     environment = jinja2.Environment(
@@ -29,10 +22,7 @@ def write_report(
         trim_blocks=True,
     )
     html = environment.get_template(template).render(
-        title=title,
-        lead=lead,
         pictures={name: _data_uri(picture) for name, picture in pictures.items()},
-        configuration=configuration,
         versions=versions(),
         machine=machine(),
         **content,

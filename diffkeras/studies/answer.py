@@ -130,10 +130,7 @@ def _mean_and_ends(lns: Array) -> tuple[float, float, float]:
 
 
 def mean_and_ends(rows: pd.DataFrame, error: str) -> tuple[float, float, float]:
-    """The geometric mean of an error over the repetitions of one setting, and its interval.
-
-    The ends are NaN for a single repetition. Errors of 0, and regions without nodes, don't count.
-    """
+    """The geometric mean of an error over the repetitions of one setting, and its interval."""
     known = rows[rows[error] > 0]
     return _mean_and_ends(np.log(known.groupby("repetition")[error].mean().to_numpy(float)))
 

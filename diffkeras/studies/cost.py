@@ -134,10 +134,7 @@ def dry_run(
 
 
 def budget_in_words(configs: Sequence[Config]) -> str:
-    """Whether all runs train for equally many steps, equally many epochs, or neither.
-
-    It follows from the configurations. Early stopping may end a run before.
-    """
+    """Whether all runs train for equally many steps, equally many epochs, or neither."""
     steps = sorted({config.steps for config in configs})
     epochs = sorted({config.training.epochs for config in configs})
     batches = {config.training.batch_size for config in configs}

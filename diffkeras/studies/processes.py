@@ -49,26 +49,17 @@ class RunTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the work on a run ended.
+    """How the work on a run ended."""
 
-    Attributes:
-        state: done; failed with an error; in use by another process; or interrupted by a signal.
-        error: what went wrong, in one line.
-        warnings: what was logged as a warning meanwhile.
-    """
-
-    state: Literal["done", "failed", "in use", "interrupted"]
-    error: str = ""
-    warnings: tuple[str, ...] = ()
+    state: Literal["done", "failed", "in use", "interrupted"]  # in use by another process
+    error: str = ""  # what went wrong, in one line
+    warnings: tuple[str, ...] = ()  # what was logged as a warning meanwhile
 
 
 def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
     """Do what is missing of a run: training, and evaluations on the test sets.
 
     No error ends a study: all but signals become an outcome.
-
-    Raises:
-        Interrupted, KeyboardInterrupt: a signal came.
     """
     run_dir = task.run.run_dir
     try:

@@ -40,9 +40,7 @@ from diffkeras.system.messages import low_to_high
 from diffkeras.system.result_folders import replacing_files
 from diffkeras.view.target import REGIONS
 
-CURVES_FOLDER = "tensorboard"
-# column of the history → tag
-CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}
+CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}  # by column of the history
 LONGEST = 120  # characters of a folder's name
 WIDTH = 10.0  # inches, in which the style has 12 pt
 LONGEST_LINE = 30  # characters of a label
@@ -77,7 +75,7 @@ def write_study(
             write_csv(partial / FAILED, FAILED_COLUMNS, map(astuple, failed))
         write_json(partial / STUDY_FILE, described)
         write_tables(partial, data)
-        _write_curves(partial / CURVES_FOLDER, directory / CURVES_FOLDER, runs, data)
+        _write_curves(partial / "tensorboard", directory / "tensorboard", runs, data)
         write_table(partial / "errors.csv", table)
         write_bytes(partial / "errors.svg", figure)
         write_report(

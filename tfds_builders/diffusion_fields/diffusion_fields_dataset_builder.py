@@ -105,7 +105,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         exists = self.data_path.exists() and not config.download_mode.overwrite_dataset
         asked = self._asked or config.max_examples_per_split or TFDS_BUILD in sys.modules
         if not (exists or asked):
-            self._check_size()
+            number = sum(self._examples.values())
+            estimate = estimate_example(self.builder_config.dataset).times(number)
+            if estimate.bytes > LARGEST_UNASKED:
+                raise DataError(
+                    f"{self.info.full_name} doesn't exist in {self._data_dir_root}, and would be "
+                    f"made of {number} examples, {format_bytes(estimate.bytes)}, which takes about "
+                    f"{duration(estimate.seconds(1))}; for fewer give Builder or builder_kwargs of "
+                    'tfds.load examples={"train": 100, ...}, for all of them examples="paper", or '
+                    "use `diffkeras generate`; tfds.load with download=False only reads"
+                )
         super().download_and_prepare(download_config=download_config, **kwargs)
         splits = self.info.splits
         found = {s: splits[s].num_examples if s in splits else 0 for s in self._examples}
@@ -114,20 +123,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             raise DataError(
                 f"{self.data_path} has {found} examples, and {self._examples} were asked for; "
                 "delete it, give another data_dir, or enlarge it by `diffkeras generate`"
-            )
-
-    def _check_size(self) -> None:
-        number = sum(self._examples.values())
-        estimate = estimate_example(self.builder_config.dataset).times(number)
-        if estimate.bytes > LARGEST_UNASKED:
-            name = self.builder_config.name
-            raise DataError(
-                f"{self.name}/{name} doesn't exist in {self._data_dir_root}, and would be made "
-                f"of {number} examples, {format_bytes(estimate.bytes)}, which takes about "
-                f"{duration(estimate.seconds(1))}; for fewer give Builder or builder_kwargs of "
-                'tfds.load examples={"train": 100, ...}, for all of them examples="paper", or use '
-                "`diffkeras generate`, which works on all cores; tfds.load with download=False "
-                "only reads"
             )
 
     def _info(self) -> tfds.core.DatasetInfo:
