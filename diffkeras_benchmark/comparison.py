@@ -81,8 +81,6 @@ def compare(
         OutputError: `output` can't be written, or holds other files.
     """
     path = Path(output)
-    if not (problems and sides):
-        raise ConfigurationError("name at least one problem, and one side of the lattices")
     for name in problems:
         get_problem(name)
     check_replaceable(path, TABLE, FILES)

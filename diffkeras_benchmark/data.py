@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from diffkeras.errors import ConfigurationError, DataError, OutputError
+from diffkeras.errors import DataError, OutputError
 from diffkeras.system.array_files import read_arrays
 from diffkeras.system.progress import progress_bar
 from diffkeras_benchmark.archive import (
@@ -37,7 +37,7 @@ def write_split(
         The file.
 
     Raises:
-        ConfigurationError: there is no such benchmark or split, or `data_dir` is no path.
+        ConfigurationError: there is no such benchmark or split.
         DataError: this machine draws other images, or a field isn't verified.
         OutputError: the file can't be written, isn't named `.npz`, or is there and no split.
     """
@@ -92,7 +92,7 @@ def load(
         show_progress: whether to draw a progress bar while it is solved.
 
     Raises:
-        ConfigurationError: there is no such benchmark or split, or `data_dir` is no path.
+        ConfigurationError: there is no such benchmark or split.
         DataError: this machine draws other images, a field isn't verified, or the file is damaged.
         OutputError: the file can't be written.
 
@@ -103,8 +103,6 @@ def load(
         ((200, 64, 64, 1), (200, 64, 64, 1))
     """
     chosen = public_split(benchmark, split)
-    if not isinstance(data_dir, str | Path):
-        raise ConfigurationError(f"data_dir must be the path of a directory, not {data_dir!r:.60}")
     path = Path(data_dir) / FOLDER / benchmark / f"{split}.npz"
     if not path.exists():
         write_split(benchmark, split, path, show_progress=show_progress)

@@ -5,7 +5,6 @@ beside the standard deviation between seeds.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -219,9 +218,9 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
         head = ["model", *SCORES.values()]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
     if manifests:
-        parts += ["## Models", markdown_table(MODELS, _each_once(submissions, _model), TEXTS)]
+        parts += ["## Models", markdown_table(MODELS, _rows(manifests, _model), TEXTS)]
     if any(each.milliseconds_per_field or each.milliseconds_in_batches for each in manifests):
-        parts += ["## Times", markdown_table(TIMES, _each_once(submissions, _times))]
+        parts += ["## Times", markdown_table(TIMES, _rows(manifests, _times))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -229,19 +228,10 @@ def _with_spread(mean: float, deviation: float) -> str:
     return f"{mean:.2g}" if np.isnan(deviation) else f"{mean:.2g} ± {deviation:.1g}"
 
 
-def _each_once(
-    submissions: Sequence[Submission], cells_of: Callable[[Manifest], list[str]]
-) -> list[list[str]]:
-    """Rows of different models; rows of one model that differ name their benchmarks."""
-    rows: dict[tuple[str, ...], dict[str, None]] = {}
-    for each in submissions:
-        benchmarks = rows.setdefault(tuple(cells_of(each.manifest)), {})
-        benchmarks |= dict.fromkeys(benchmark for benchmark, _ in each.splits)
-    numbers = Counter(name for name, *_ in rows)
-    return [
-        [f"{name} ({', '.join(benchmarks)})" if numbers[name] > 1 else name, *others]
-        for (name, *others), benchmarks in rows.items()
-    ]
+def _rows(
+    manifests: Sequence[Manifest], cells_of: Callable[[Manifest], list[str]]
+) -> list[Sequence[str]]:
+    return list(dict.fromkeys(tuple(cells_of(manifest)) for manifest in manifests))
 
 
 def _model(manifest: Manifest) -> list[str]:

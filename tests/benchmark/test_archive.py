@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.errors import ConfigurationError, DataError, OutputError
+from diffkeras.errors import DataError, OutputError
 from diffkeras_benchmark.archive import (
     mixed,
     predictions_of,
@@ -17,7 +17,7 @@ from diffkeras_benchmark.archive import (
     write_archive,
 )
 from diffkeras_benchmark.croissant import write_card
-from diffkeras_benchmark.data import load, write_split
+from diffkeras_benchmark.data import write_split
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.splits import public_split
 
@@ -109,11 +109,6 @@ def test_a_card_describes_the_file(problem, tiny_split, tmp_path):
     with np.load(file) as arrays:
         of_card = {f"{field.name}_01" for field in images.fields}
         assert of_card == {name for name in arrays if name.endswith("_01")}
-
-
-def test_a_directory_is_named_by_a_path():
-    with pytest.raises(ConfigurationError, match="data_dir must be the path of a directory, not 5"):
-        load("fixed_values_64", data_dir=5)
 
 
 @pytest.mark.parametrize("name", ["mine.npz", "mine.croissant.json"])

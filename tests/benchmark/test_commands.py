@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffkeras.errors import ConfigurationError, DataError, OutputError, RunError
+from diffkeras.errors import DataError, OutputError, RunError
 from diffkeras.evaluation.evaluate import evaluate
 from diffkeras.system.result_folders import MANIFEST, claim
 from diffkeras_benchmark import comparison
@@ -74,12 +74,6 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
     assert (tmp_path / "scoreboard.md").exists(), "the earlier result stays"
     stopped_at_pictures.clear()
     assert call(5) == ["production", "tissue"]
-
-
-@pytest.mark.parametrize("nothing", [{"problems": []}, {"sides": ()}])
-def test_nothing_to_compare_is_refused(nothing, tmp_path):
-    with pytest.raises(ConfigurationError, match="name at least one problem"):
-        compare(tmp_path / "board", **nothing)
 
 
 def test_a_damaged_scoreboard_is_refused(tmp_path):

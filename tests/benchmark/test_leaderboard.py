@@ -87,25 +87,6 @@ def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
-def test_a_model_of_several_benchmarks_has_one_row_or_names_them(tmp_path):
-    def submissions(*seconds: int) -> list[Submission]:
-        manifests = [Manifest(**{**MANIFEST, "training_seconds": each}) for each in seconds]
-        names = ("fixed_values_64", "tissue_64")
-        return [
-            Submission(tmp_path, manifest, ((name, "test"),))
-            for manifest, name in zip(manifests, names, strict=True)
-        ]
-
-    rows = rows_in(Path(diffkeras_benchmark.__file__).with_name("published.csv"))
-    for seconds, names in (
-        ((10, 10), ["half"]),
-        ((10, 20), ["half (fixed_values_64)", "half (tissue_64)"]),
-    ):
-        table = markdown(rows, submissions(*seconds)).partition("## Models")[2]
-        lines = re.findall(r"^\| (half[^|]*) \|", table, re.MULTILINE)
-        assert lines == names
-
-
 def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypatch):
     monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
     path = submit(tmp_path / "mine", split, {0: 0.5})
