@@ -50,7 +50,7 @@ def vessels_in_tissue(side: int, regions: int) -> tuple[np.ndarray, Medium]:
     sampler = TissueSampler(cells=(CELLS, CELLS), regions=(regions, regions))
     drawn = sampler.sample(side, rng=1)
     diffusivity = drawn.diffusivity_map(side).astype(np.float64) if regions > 1 else 1.0
-    decay = drawn.decay_map(side, float(BASE.decay)).astype(np.float64)
+    decay = drawn.maps(side, BASE)["decay"].astype(np.float64)
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
     return image, Medium(diffusivity, decay, boundary=BASE.boundary)
 

@@ -254,8 +254,10 @@ def _shared(solver: Solver, task: Task, processes: int) -> Iterator[Solution]:
     Threads would gain little: a solve consists of many short operations that hold the interpreter's
     lock, LAPACK's among them.
     """
-    parts = list(_parts(task, processes))
-    room = BYTES * max(sum(problem.fixed.size for problem, _ in part) for part in parts)
+    nodes = max(problem.fixed.size for problem, _ in task)
+    count = max(1, min(MOST_NODES // nodes, -(-len(task) // processes)))  # of problems in a part
+    parts = [task[start : start + count] for start in range(0, len(task), count)]
+    room = BYTES * nodes * count
     results = map_arrays(partial(_solve_part, solver), parts, processes, room)
     for part, solved in zip(parts, results, strict=True):
         for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
@@ -266,16 +268,3 @@ def _solve_part(solver: Solver, part: Task) -> list[tuple[Any, ...]]:
     """What is known of the solutions of a worker's problems."""
     with blas_threads(solver.threads):
         return [(one.field, one.proof, one.stats) for one in _solutions(solver, part)]
-
-
-def _parts(task: Task, processes: int) -> Iterator[Task]:
-    """The tasks of workers: problems in their order, of so many nodes that calls take a while."""
-    most = -(-len(task) // processes)
-    part: Task = []
-    for each in task:
-        nodes = sum(problem.fixed.size for problem, _ in [*part, each])
-        if part and (nodes > MOST_NODES or len(part) == most):
-            yield part
-            part = []
-        part.append(each)
-    yield part

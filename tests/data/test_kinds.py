@@ -243,7 +243,7 @@ def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny):
             np.testing.assert_array_equal(
                 recipe.sources("train", k).image(), plain.sources("train", k).image()
             )
-    drawn = np.array([lengths.length_of("train", k) for k in range(4000)])
+    drawn = np.array([lengths.drawn("train", k)["diffusion_length"] for k in range(4000)])
     assert np.array_equal(drawn, drawn.astype(np.float32))
     share = np.log(drawn / 0.5) / np.log(20 / 0.5)
     expected = (np.arange(4000) + 0.5) / 4000
@@ -251,7 +251,7 @@ def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny):
     assert np.abs(np.sort(share) - expected).max() < 2.2 / np.sqrt(4000)
     assert share.min() >= 0
     assert share.max() <= 1 + 1e-7
-    assert (plain.length_of("train", 0), plain.maps_of("train", 0)) == (None, {})
+    assert plain.drawn("train", 0).keys() == {"sources", "source_image"}
 
 
 @pytest.mark.parametrize("kind", ["fixed values", "lengths", "tissue"])
@@ -261,7 +261,7 @@ def test_examples_depend_on_seed_split_count_and_number_alone(tiny, kind):
 
     def drawn(recipe: ExampleRecipe, split: str, k: int) -> Any:
         maps = {name: values.tobytes() for name, values in recipe.maps_of(split, k).items()}
-        own = recipe.length_of(split, k), *maps.values()
+        own = recipe.drawn(split, k).get("diffusion_length"), *maps.values()
         return own if any(own) else recipe.sources(split, k).image().tobytes()
 
     recipes = [recipe_of(config, 2), recipe_of(config, 3), recipe_of(other_seed, 2)]

@@ -25,7 +25,7 @@ def problems():
 
 @pytest.mark.parametrize("processes", [None, 2])
 def test_solutions_are_those_of_single_problems(problems, processes, monkeypatch):
-    monkeypatch.setattr(steady_state, "MOST_NODES", 200)  # several tasks, some of several problems
+    monkeypatch.setattr(steady_state, "MOST_NODES", 2000)  # several tasks, some of several problems
     monkeypatch.setattr(steady_state, "BYTES", 4)  # some arrays don't fit
     solutions = dk.solve_many(problems, processes=processes)
     for solution, problem in zip(solutions, problems, strict=True):

@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, TypedDict, TypeVar, get_args
 
 import numpy as np
@@ -47,9 +47,8 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,
-    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. `solve`
-    and `certify` take such a medium; what needs transforms, such as `superpose`, raises an error.
-    Media are equal if all their values are. Uniform media can be hashed.
+    one or both are arrays (rows, columns), or (planes, rows, columns) in three dimensions. Media
+    are equal if all their values are.
 
     Each default holds by itself. In particular, **the decay stays 1/400 if only a diffusivity is
     given**: the diffusion length √(D/γ) is then √(400 D), in the unit of the step. Give both.
@@ -59,19 +58,17 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             them.
         decay: γ ≥ 0 [1/time]; 1/400 unless given, whatever the diffusivity is.
         step: lattice step h > 0 [length].
-        boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
-            (Neumann, no flux), periodic, a `FixedValue`, a `FixedFlux` or `Robin`. One for all
-            sides; a tuple, first for top and bottom, then for left and right (in three dimensions
-            after front and back), of which each may be a pair (low, high); or a mapping with some
-            of "top", "bottom" (first and last row), "left", "right" (first and last column), and in
-            three dimensions "front", "back" (first and last plane), where sides that are not named
-            absorb. Other names are dirichlet for absorbing; neumann, no-flux (noflux, no_flux),
-            zero-flux, zero-gradient and insulated for reflecting.
+        boundary: what the sides of the lattice do: absorbing (dirichlet, u = 0), reflecting
+            (neumann, no-flux, zero-flux, zero-gradient, insulated), periodic, a `FixedValue`, a
+            `FixedFlux` or `Robin`. One for all sides; a tuple, first for top and bottom, then for
+            left and right (in three dimensions after front and back), of which each may be a pair
+            (low, high); or a mapping with some of "top", "bottom" (first and last row), "left",
+            "right" (first and last column), "front" and "back" (first and last plane), where sides
+            that are not named absorb.
 
     Raises:
-        PhysicsError: a value out of its range or not finite, arrays of different shapes, an
-            unknown side, an axis that is periodic at one side only, or parts that have different
-            numbers of axes.
+        PhysicsError: a value out of its range or not finite, arrays of different shapes, or a
+            boundary that can't be one.
 
     Example:
         >>> Medium(decay=0.01, boundary="reflecting").diffusion_length
@@ -115,7 +112,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             PhysicsError: both, or something else than a Medium, or values as for `Medium`.
         """
         if medium is None and not parts:
-            return _default_medium()
+            return DEFAULT
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(parts) - names):
             raise unknown_keyword(unknown[0])
@@ -343,11 +340,6 @@ def show_keywords(function: F) -> F:
     return function
 
 
-@cache
-def _default_medium() -> Medium:
-    return Medium()
-
-
 def _check_contrast(medium: Medium) -> None:
     """Raise an error for diffusivities that differ too much for transforms or multigrid."""
     lowest, largest = zip(*map(_range_of, medium.diffusivities), strict=True)
@@ -386,3 +378,6 @@ def _range_of(values: NodeValues) -> tuple[float, float]:
 def _power_of_two(value: float) -> float:
     """The largest power of 2 that is not above a value."""
     return math.ldexp(1.0, math.frexp(value)[1] - 1)
+
+
+DEFAULT = Medium()

@@ -13,7 +13,6 @@ from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import with_sides
-from diffkeras.physics.problem.uptake import SaturatingUptake
 
 ON_LATTICE = ("values", "production")
 
@@ -104,75 +103,58 @@ def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
         0.2
     """
     check_parts(parts, problem)
-    medium, values, production, uptake = _changed(problem, parts)
-    numbers = _numbers_of_uptake(parts)
+    medium, values, production, numbers = _changed(problem, parts)
+    uptake = problem.uptake
     if uptake is not None and numbers:
         uptake = type(uptake)(**(uptake.parts | numbers))
     return Problem(values, fixed=problem.fixed, production=production, uptake=uptake, medium=medium)
 
 
 def with_unchecked_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
-    """What `with_parts` gives, without its checks: the parts must be valid.
+    """What `with_parts` gives for valid parts, without its checks.
 
-    Args:
-        problem: whose other parts stay.
-        parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
+    Arrays are of the lattice's shape, and "values" only differ on fixed nodes.
     """
     others = {name: part for name, part in parts.items() if name != "decay"}
-    medium, values, production, uptake = _changed(problem, others)
+    medium, values, production, numbers = _changed(problem, others)
     if "decay" in parts:
         medium = medium.with_unchecked_decay(_plain("decay", parts["decay"]))
-    if uptake is not None:
-        uptake = uptake.with_unchecked_parts(_numbers_of_uptake(parts))
+    uptake = None if problem.uptake is None else problem.uptake.with_unchecked_parts(numbers)
     return Problem.unchecked(medium, values, problem.fixed, production, uptake)
 
 
 def _changed(
     problem: Problem, parts: Mapping[str, ArrayLike]
-) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
-    """Medium, values and production with some parts replaced, and the problem's own uptake."""
-    values, production = problem.values, problem.production
+) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
+    """Medium, values and production with some parts replaced, and the new numbers of uptake."""
+    values, production, medium = problem.values, problem.production, problem.medium
     if "values" in parts:
         values = real_array("values", parts["values"])
     if "production" in parts:
         production = real_array("production", parts["production"])
         production = production if production.any() else None
-    kinds = {name.partition(".")[0] for name in parts}
+    new = {name: _plain(name, part) for name, part in parts.items() if name not in ON_LATTICE}
+    own = "uptake."
+    numbers = {n.removeprefix(own): part for n, part in new.items() if n.startswith(own)}
+    if len(new) > len(numbers):
+        medium = _changed_medium(problem, parts_of(problem) | new)
+    return medium, values, production, numbers
+
+
+def _changed_medium(problem: Problem, parts: Mapping[str, Any]) -> Medium:
     medium = problem.medium
-    if kinds - {"values", "production", "uptake"}:
-        medium = _changed_medium(problem, parts_of(problem) | dict(parts))
-    return medium, values, production, problem.uptake
-
-
-def _numbers_of_uptake(parts: Mapping[str, ArrayLike]) -> dict[str, Any]:
-    """Those of the parts that are uptake's, by their names there."""
-    prefix = "uptake."
-    return {
-        name.removeprefix(prefix): _plain(name, part)
-        for name, part in parts.items()
-        if name.startswith(prefix)
-    }
-
-
-def _changed_medium(problem: Problem, parts: Mapping[str, ArrayLike]) -> Medium:
-    medium = problem.medium
-    changed: dict[str, Any] = {name: _plain(name, parts[name]) for name in ("decay", "step")}
+    changed: dict[str, Any] = {name: parts[name] for name in ("decay", "step")}
     changed["diffusivity"] = (
-        tuple(
-            _plain(name, parts[name])
-            for name in (f"diffusivity.{axis}" for axis in range(medium.dimensions))
-        )
-        if isinstance(medium.diffusivity, tuple)
-        else _plain("diffusivity", parts["diffusivity"])
+        parts["diffusivity"]
+        if "diffusivity" in parts
+        else tuple(parts[f"diffusivity.{axis}"] for axis in range(medium.dimensions))
     )
     if given := given_sides(problem):
-        changed["boundary"] = with_sides(
-            medium.sides,
-            {
-                side: type(old)(**{n: _plain(n, parts[f"boundary.{side}.{n}"]) for n in old.parts})
-                for side, old in given.items()
-            },
-        )
+        sides = {
+            side: type(old)(**{name: parts[f"boundary.{side}.{name}"] for name in old.parts})
+            for side, old in given.items()
+        }
+        changed["boundary"] = with_sides(medium.sides, sides)
     return replace(medium, **changed)
 
 

@@ -57,17 +57,15 @@ class Problem(ShortRepr):
 
     Args:
         source_image: the values c of the fixed nodes, (rows, columns) or (planes, rows, columns);
-            or `Sources`, which make one. It can be left out if a production is given; then no node
-            is fixed.
+            or `Sources`, which make one. Without it, a production is needed and no node is fixed.
         production: s on the lattice, of any sign: what sources release (cells take up, if negative)
             [concentration/time]. On fixed nodes it has no effect.
         uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or one for each node,
             which adds to the decay; or a saturating rate φ(u), such as `MichaelisMenten`.
         fixed: which nodes are fixed; by default those whose value is not 0.
         medium: where the field diffuses; by default `Medium()`.
-        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`. Those that
-            are left out have the medium's defaults: with a diffusivity alone, **the decay stays
-            1/400**.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`; with a
+            diffusivity alone, **the decay stays 1/400**.
 
     Attributes:
         lattice: (rows, columns) or (planes, rows, columns).

@@ -22,13 +22,13 @@ class Sources(ShortRepr, ExplainedKeywords):
     """Discs on the lattice, each of one value: the field there, or what it adds to the field.
 
     A node (i, j) belongs to a disc when (i − row)² + (j − column)² ≤ radius² (arXiv 2302.03786).
-    With `planes`, they are balls on a lattice of three sides, in the same way.
+    With `planes`, they are balls in the same way.
 
     Attributes:
         rows, columns: (n,) int32, centres [lattice steps].
         radii: (n,) float32 [lattice steps].
         values: (n,) float32, on the nodes inside and on the rim [concentration].
-        lattice: its sides, which they were sampled for; None where they come from lists.
+        lattice: its sides, which they were sampled for, or None.
         overlap: whether the values of overlapping discs add; otherwise the later disc wins.
         planes: (n,) int32, centres of balls along the first of three axes; None for discs.
 
@@ -73,8 +73,8 @@ class Sources(ShortRepr, ExplainedKeywords):
         """Sources from any sequences of equal length.
 
         Raises:
-            PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, a value
-                or radius that is not finite, or a value of 0.
+            PhysicsError: lengths differ, centres off the nodes, radii below 0, values of 0, or
+                numbers that are not finite.
         """
         lists = {"rows": rows, "columns": columns, "radii": radii, "values": values}
         lists |= {} if planes is None else {"planes": planes}
@@ -124,7 +124,7 @@ class Sources(ShortRepr, ExplainedKeywords):
         """The source image on the lattice: each disc's value on its nodes, 0 elsewhere.
 
         Parts of a disc outside the lattice are cut off. Where discs overlap, the later one wins, or
-        their values add one after another (`overlap`).
+        their values add (`overlap`).
 
         Args:
             lattice: its sides, or one for all; by default the lattice they were sampled for.
@@ -180,16 +180,13 @@ class Sources(ShortRepr, ExplainedKeywords):
 
 
 def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
-    """The production s = γ·x of sources that produce, for a source image x.
+    """The production s = γ·x of sources that produce, of the image's shape [concentration/time].
 
     Far inside a wide source, the field is then the value of the source.
 
     Args:
         image: x, (…, rows, columns) [concentration].
         medium: its decay is γ [1/time].
-
-    Returns:
-        s, of the image's shape [concentration/time].
 
     Raises:
         PhysicsError: an image of no real numbers, or of another shape than the decay.

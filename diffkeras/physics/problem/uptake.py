@@ -39,7 +39,18 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     maximum: NodeValues  # the rate that it never exceeds
     rounding = 8.0  # of `rate` and `slope`, relative to them, in unit roundoffs
-    RATES: ClassVar[tuple[str, ...]] = ("maximum",)  # numbers per unit of time
+    RATES: ClassVar[tuple[str, ...]] = ("maximum",)  # numbers per unit of time, which may be 0
+
+    def __post_init__(self) -> None:
+        for name, value in self.parts.items():
+            limits, wanted = (0.0, sys.float_info.max), "≥ 0 and finite"
+            if name not in self.RATES:
+                limits = SMALLEST, LARGEST
+                wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
+            words = "saturation constant" if name == "constant" else name.replace("_", " ")
+            checked = check_node_values(f"the uptake's {words}", value, *limits, wanted)
+            object.__setattr__(self, name, checked)
+        _ = self.lattice  # an error for arrays of different shapes
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -97,14 +108,6 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         rates = {name: getattr(self, name) / unit for name in self.RATES}
         return self if unit == 1 else type(self)(**{**self.parts, **rates})
 
-    def _check(self, name: str, least: float = 0.0) -> None:
-        value = getattr(self, name)
-        words = "saturation constant" if name == "constant" else name.replace("_", " ")
-        most = LARGEST if least else sys.float_info.max
-        wanted = f"positive, between {least:g} and {most:g}" if least else "≥ 0 and finite"
-        checked = check_node_values(f"the uptake's {words}", value, least, most, wanted)
-        object.__setattr__(self, name, checked)
-
 
 def michaelis_menten_rate(maximum: Any, constant: Any, field: Any, xp: Any = np) -> Any:
     """v u/(K + u), continued by its tangent at 0 below, of arrays of the namespace `xp`."""
@@ -125,7 +128,7 @@ class MichaelisMenten(SaturatingUptake):
         maximum: v ≥ 0 [concentration/time], the rate at high concentrations; a number, or an array
             of the lattice's shape, 0 where no cell is.
         constant: K > 0 [concentration], at which the rate is half of the maximum; a number or an
-            array. In configurations, datasets, surrogates and commands it is called saturation.
+            array. In datasets, networks and commands it is called saturation.
 
     Raises:
         PhysicsError: a value out of its range or not finite, or arrays of different shapes.
@@ -143,11 +146,6 @@ class MichaelisMenten(SaturatingUptake):
 
     maximum: NodeValues
     constant: NodeValues
-
-    def __post_init__(self) -> None:
-        self._check("maximum")
-        self._check("constant", SMALLEST)
-        _ = self.lattice  # an error for arrays of different shapes
 
     @property
     def steepest(self) -> float:
@@ -194,11 +192,6 @@ class CappedUptake(SaturatingUptake):
     maximum: NodeValues
     rate_constant: NodeValues
     RATES = ("maximum", "rate_constant")
-
-    def __post_init__(self) -> None:
-        self._check("maximum")
-        self._check("rate_constant")
-        _ = self.lattice  # an error for arrays of different shapes
 
     @property
     def capacity(self) -> NodeValues:

@@ -54,8 +54,7 @@ class Placement:
         clusters: number of points that clustered discs gather around.
         spread: standard deviation of a cluster along each axis [lattice steps].
         margin: largest distance of an edge disc's rim from the edge [lattice steps].
-        overlap: whether discs may overlap; each is then placed independently of the others. Only
-            for sources that produce.
+        overlap: whether discs may overlap; only for sources that produce.
 
     Raises:
         PhysicsError: an unknown kind, or a parameter out of its range.
@@ -93,27 +92,22 @@ def sample_sources(
     """Random sources: inside the lattice, apart, one of them of value 1.
 
     Lattice, radius and values are as in arXiv 2302.03786. That discs don't overlap is a rule of
-    diffkeras; the paper doesn't mention it, and its authors' program lets them overlap.
+    diffkeras; the paper's authors let them overlap.
 
-    Centres are placed one after another, each uniformly over the nodes that keep its disc inside
-    the lattice and off the discs that are there (random sequential adsorption). "Inside" means that
-    the whole disc lies between the outermost nodes, and discs that touch in a point count as
-    overlapping. Radii are uniform over the range, larger discs are placed first. The other values
-    are uniform on (0, 1].
-
-    With `Placement(overlap=True)` each centre is drawn independently of the others, and the values
-    of overlapping discs add in `Sources.image`.
+    Centres are placed one after another, each uniformly over the nodes that keep its whole disc
+    between the outermost nodes and off the discs that are there, also in a point (random sequential
+    adsorption). Radii are uniform over the range, larger discs are placed first. The other values
+    are uniform on (0, 1]. With `Placement(overlap=True)` each centre is drawn independently, and
+    the values of overlapping discs add in `Sources.image`.
 
     Args:
         count: number n ≥ 0 of discs.
-        lattice: (rows, columns), or a side of a square; (planes, rows, columns) for balls, to which
-            the same applies.
+        lattice: (rows, columns), or a side of a square; (planes, rows, columns) for balls.
         radius: one radius [lattice steps], or a range (smallest, largest).
         placement: how centres are distributed: uniformly, in clusters, or near the edge.
         values: "uniform" on (0, 1], "constant" (all 1), ("log_uniform", smallest), or
             ("scaled_uniform", smallest): uniform on [smallest, 1], then divided by the largest.
-        rng: a generator or a seed, the only source of randomness: the same state gives the same
-            sources.
+        rng: a generator or a seed, the only source of randomness.
 
     Raises:
         PackingError: so many or so large discs don't fit; the message says how many do.

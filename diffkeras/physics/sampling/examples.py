@@ -2,10 +2,18 @@
 
 Example k of a split is drawn from a generator that is seeded by (seed, split, source count, k) and
 nothing else, so every worker, restart or subset gives the same one.
+
+Training may turn and mirror its images, so two images are the same to it if a symmetry of the
+lattice makes one of the other. All that are the same make up an orbit. If only few different orbits
+can be drawn, for example of one disc on a small lattice, two splits would often draw the same one.
+Then every orbit belongs to exactly one split, by a hash of its content, and a split draws again
+until it gets one of its own. This doesn't depend on the dataset's seed or size.
 """
 
+import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property
 from typing import Any
@@ -33,15 +41,25 @@ from diffkeras.physics.sampling.discs import (
     Radius,
     ValueDistribution,
     check_distribution,
+    check_radius,
     sample_sources,
 )
-from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.tissue import TissueSampler
 from diffkeras.physics.steady_state import solve
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
+SYMMETRIES = 3  # binary digits of the images in an orbit, at most: a square has 8 symmetries
+# Splits draw independently from 2⁴¹ orbits or more. With the paper's 16,000 training and 4,800
+# other images, the expected number of orbits in both is then below 4·10⁻⁵.
+# The estimate decides which splits are drawn how: to change it, or this number, changes datasets.
+FEW_ORBITS = 41
+# Of 16 equal shares of the orbits, validation gets one, the test split three, and training the
+# others: about the proportions of the paper.
+SHARES = 16
+HELD_OUT = {0: "validation", 1: "test", 2: "test", 3: "test"}
+FLOAT32_VALUES = 23  # binary digits of a value that is uniform on (0, 1], at least
 # after an example's own key, for the generators of its diffusion length and of its tissue
 LENGTH_KEY, TISSUE_KEY = 1, 2
 
@@ -55,10 +73,8 @@ class Example(ShortRepr):
         field: (rows, columns) float32, the steady state solved in float64 and rounded once.
         sources: its n discs.
         source_image: (rows, columns) float32, their values x.
-        diffusion_length: ℓ of its medium [length], a float32's value; None where all examples
-            share one medium.
-        maximum: of the steady state, a float32's value, by which `field` is divided; None where it
-            isn't divided.
+        diffusion_length: ℓ of its medium [length]; None where all examples share one medium.
+        maximum: of the steady state, by which `field` is divided; None where it isn't divided.
         maps: of its tissue by name, (rows, columns) float32 each; none without tissue.
     """
 
@@ -78,18 +94,15 @@ class ExampleRecipe(ExplainedKeywords):
     Attributes:
         count: number n of discs.
         lattice: (rows, columns); a side is taken for both.
-        medium: the uniform medium, whose sides may have a value or a flux; if there is a range of
-            diffusion lengths, its decay isn't used.
+        medium: the uniform medium; its decay isn't used with a range of diffusion lengths.
         radius: radius or range of radii [lattice steps].
         seed: the dataset's seed.
         placement: how centres are distributed.
         values: how the discs' values are distributed.
         diffusion_length: range [shortest, longest] from which each example draws its own [length].
-        production: whether sources produce γ times the source image; otherwise the field has
-            their values on their nodes.
+        production: whether sources produce γ times the source image, or hold their values.
         divide_by_maximum: whether each field is divided by its maximum; for production only.
-        tissue: how the cells and regions around the sources of each example are distributed; for
-            fixed values only.
+        tissue: how the cells and regions of each example are distributed; for fixed values only.
 
     Raises:
         PhysicsError: an argument of a wrong type or out of its range, or one that the kind
@@ -196,29 +209,21 @@ class ExampleRecipe(ExplainedKeywords):
         )
 
     def drawn(self, split: str, k: int) -> dict[str, Any]:
-        """What is drawn of example k of a split, and its source image, by the names in a dataset.
-
-        These are all features but the field and its maximum.
-        """
-        sources, length = self.sources(split, k), self.length_of(split, k)
+        """All of example k of a split but the field and its maximum, by the names in a dataset."""
+        sources = self.sources(split, k)
         drawn = {"sources": sources, "source_image": sources.image(self.lattice)}
-        drawn |= {} if length is None else {"diffusion_length": length}
+        if self.diffusion_length is not None:
+            shortest, longest = self.diffusion_length
+            # of a generator of its own, as sources don't depend on it; and as it is stored
+            share = self.rng(split, k, LENGTH_KEY).random()
+            length = min(shortest * (longest / shortest) ** share, longest)  # rounding lifts powers
+            drawn["diffusion_length"] = float(np.float32(length))
         return drawn | self.maps_of(split, k)
 
     @cached_property
     def has_few_images(self) -> bool:
         """Whether splits share a small number of different images between them."""
         return few_images(self.count, self.lattice, self.radius, self.placement, self.values)
-
-    def length_of(self, split: str, k: int) -> float | None:
-        """ℓ of example k of a split [length], None where all examples share one medium."""
-        if self.diffusion_length is None:
-            return None
-        shortest, longest = self.diffusion_length
-        # of a generator of its own, as sources don't depend on it; and in float32, as it is stored
-        share = self.rng(split, k, LENGTH_KEY).random()
-        # rounding may lift the power beyond the end
-        return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
 
     def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
         """The maps of the tissue of example k of a split, none without tissue."""
@@ -228,12 +233,7 @@ class ExampleRecipe(ExplainedKeywords):
         return tissue.maps(self.lattice, self.medium)
 
     def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
-        """The problem of an example.
-
-        Args:
-            drawn: by the names of a dataset, its "source_image", the "diffusion_length" [length] if
-                examples differ in it, and the maps that vary; images with a channel or without.
-        """
+        """The problem of what is drawn of an example, its images with a channel or without."""
         arrays = {
             name: _without_channel(drawn[name]) for name in ("source_image", *MAPS) if name in drawn
         }
@@ -268,3 +268,71 @@ class ExampleRecipe(ExplainedKeywords):
 def _without_channel(image: Any) -> NDArray:
     values = np.asarray(image)
     return values[..., 0] if values.ndim > PLANE else values
+
+
+def split_of(sources: Sources, lattice: tuple[int, int]) -> str:
+    """The split that an image belongs to, with all its mirror images: train, validation or test."""
+    digest = hashlib.blake2b(_least_of_orbit(sources, lattice), digest_size=8).digest()
+    return HELD_OUT.get(int.from_bytes(digest, "little") % SHARES, "train")
+
+
+def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
+    """The content of the image, in the symmetry in which it is least.
+
+    The symmetries are those of the rectangle or square, whatever the sides do: training uses some
+    of them, or none. The content is the nodes that aren't 0, with their values relative to the
+    largest, because networks see images divided by it.
+    """
+    if sources.overlap:  # the sums of overlapping discs must not depend on the order of the discs
+        order = np.argsort(sources.values)
+        lists: Any = {name: array[order] for name, array in sources.arrays().items()}
+        sources = replace(sources, **lists)
+    image = sources.image(lattice)
+    nodes = np.nonzero(image)
+    values = (image[nodes] / image.max()).astype("<f4")
+    mirrored = [(i, side - 1 - i) for i, side in zip(nodes, lattice, strict=True)]
+    orbit = [(row, column) for row in mirrored[0] for column in mirrored[1]]
+    if lattice[0] == lattice[1]:
+        orbit += [(column, row) for row, column in orbit]
+    return min(_content(row * lattice[1] + column, values) for row, column in orbit)
+
+
+def _content(nodes: NDArray[np.int64], values: NDArray[np.float32]) -> bytes:
+    order = np.argsort(nodes)
+    return nodes[order].astype("<i8").tobytes() + values[order].tobytes()
+
+
+def few_images(
+    count: int,
+    lattice: tuple[int, int],
+    radius: Radius,
+    placement: Placement,
+    values: ValueDistribution,
+) -> bool:
+    """Whether fewer than 2⁴¹ different orbits can be drawn, cautiously; radii don't count."""
+    if not count:
+        return False
+    largest = check_radius(radius)[1]
+    height, width = (max(side - 2 * math.ceil(largest), 1) for side in lattice)
+    centres = height * width
+    if placement.kind == "edge":
+        ring = 2 * (math.floor(placement.margin) + 1)
+        centres -= max(height - ring, 0) * max(width - ring, 0)
+    near = centres
+    if placement.kind == "clustered":  # the effective number of nodes in a normal distribution
+        near = min(centres, round(4 * math.pi * placement.spread**2))
+    # centres that one disc takes from the others
+    occupied = 0.0 if placement.overlap else math.pi * (2 * largest + 1) ** 2
+    bits = math.log2(centres) - math.log2(math.factorial(count))
+    for placed in range(1, count):
+        bits += math.log2(max(near - placed * occupied, 1))
+    return bits + (count - 1) * _bits_per_value(values) - SYMMETRIES < FEW_ORBITS
+
+
+def _bits_per_value(values: ValueDistribution) -> float:
+    if values == "constant":
+        return 0.0
+    if values == "uniform":
+        return FLOAT32_VALUES
+    smallest, one = np.array([values[1], 1.0], np.float32).view(np.int32).tolist()
+    return min(math.log2(one - smallest + 1), FLOAT32_VALUES)

@@ -50,14 +50,12 @@ class Tissue(ShortRepr):
 
     Attributes:
         cells: discs whose values are their uptake rates k > 0 [1/time], by rising uptake; where
-            uptake saturates, its maxima v [concentration/time]. Parts beyond the lattice don't
-            count.
+            uptake saturates, its maxima v [concentration/time].
         region_rows, region_columns: (m,) int32, the nodes that the regions lie around.
         region_diffusivities: (m,) float32, as multiples of the medium's diffusivity.
-        saturation: K of Michaelis–Menten uptake v u/(K + u) [concentration], a float32's value;
-            None where cells take up in proportion.
-        secreting: discs whose values are what they release [concentration/time], by rising value;
-            None where no cell does.
+        saturation: K of Michaelis–Menten uptake v u/(K + u) [concentration]; None where cells take
+            up in proportion.
+        secreting: discs whose values are what they release [concentration/time], or None.
     """
 
     cells: Sources
@@ -76,7 +74,8 @@ class Tissue(ShortRepr):
         spread = self.diffusivity_map(lattice, diffusivity)
         maps = {"diffusivity": spread}
         if self.saturation is None:
-            maps["decay"] = self.decay_map(lattice, decay)
+            # the largest k where cells overlap
+            maps["decay"] = (decay + self.cells.image(spread.shape, np.float64)).astype(np.float32)
         else:
             maps["decay"] = np.full_like(spread, decay)
             maps["uptake"] = self.cells.image(spread.shape)
@@ -84,16 +83,6 @@ class Tissue(ShortRepr):
         if self.secreting is not None:
             maps["production"] = self.secreting.image(spread.shape)
         return maps
-
-    def decay_map(self, lattice: Any, decay: float) -> NDArray[np.float32]:
-        """γ + k of the cell on each node [1/time], the largest k where cells overlap.
-
-        Args:
-            lattice: (rows, columns), or a side.
-            decay: γ of the medium between the cells [1/time].
-        """
-        uptake = self.cells.image(lattice, np.float64)
-        return (decay + uptake).astype(np.float32)
 
     def diffusivity_map(self, lattice: Any, diffusivity: float = 1.0) -> NDArray[np.float32]:
         """The diffusivity on each node [length²/time], of the region whose node is nearest.
@@ -138,11 +127,10 @@ class TissueSampler:
         regions: range (fewest, most) of the number of regions, uniform.
         diffusivity: range of the regions' diffusivities, log-uniform, as multiples of the medium's
             diffusivity.
-        saturation: range of K [concentration], log-uniform, one for all cells of a tissue. They
-            then take up v u/(K + u), and `uptake` is the range of their maxima v
-            [concentration/time]. None for uptake in proportion to u.
-        secreting_cells: range (fewest, most) of the number of further cells, which secrete and
-            don't take up; of the same radii.
+        saturation: range of K [concentration], log-uniform, one for all cells of a tissue, which
+            take up v u/(K + u); `uptake` is then the range of v [concentration/time]. None for
+            uptake in proportion to u.
+        secreting_cells: range of the number of further cells, which secrete and don't take up.
         secretion: range of what each of these releases [concentration/time], log-uniform.
 
     Raises:
@@ -152,7 +140,7 @@ class TissueSampler:
         >>> tissue = TissueSampler(cells=(10, 20)).sample(64, rng=0)
         >>> 10 <= tissue.cells.count <= 20
         True
-        >>> tissue.decay_map(64, decay=0.001).shape
+        >>> tissue.diffusivity_map(64).shape
         (64, 64)
     """
 

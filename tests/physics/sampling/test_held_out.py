@@ -12,8 +12,7 @@ from diffkeras.config import load_config
 from diffkeras.errors import PackingError
 from diffkeras.physics import ExampleRecipe, Medium, Placement, Sources, sample_sources
 from diffkeras.physics.sampling.discs import PlacementKind
-from diffkeras.physics.sampling.examples import SPLIT_KEYS
-from diffkeras.physics.sampling.held_out import few_images, split_of
+from diffkeras.physics.sampling.examples import SPLIT_KEYS, few_images, split_of
 
 MODELS = ("models/default", "models/production", "models/saturating_tissue", "models/tissue")
 
