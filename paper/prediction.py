@@ -137,7 +137,7 @@ def lattice_is_a_proxy(rows: pd.DataFrame) -> Verdict:
             fails=ratio.low > 1 + MARGIN or ratio.high < 1 - MARGIN,
             powerless=ratio.seen > MARGIN,
         ),
-        f"at {side}² the relative error is {ratio.value:.1f} times that at 64²",
+        f"{ratio.value:.0f} times the error at {side}²",
         f"relative error / that at 64²: {'; '.join(words)}",
         ratio.seen_in_words,
     )

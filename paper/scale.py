@@ -4,6 +4,7 @@
     python -m paper.scale --lattice 512                # after the prediction is written
     python -m paper.scale --lattice 64 --width 4,16    # the capacity axis
     python -m paper.scale --lattice 64 --step-patches 10  # as few sources per step as at 512²
+    python -m paper.scale --lattice 512 --sources 64  # as dense as at 64²
     python -m paper.scale --split validation --rate 3e-4,1e-3,3e-3 --lattice 64 --seeds 1
 
 Lengths and density are the paper's: discs of radius 5, a diffusion length of 20 lattice steps, and
@@ -41,7 +42,7 @@ PATCH = 64**2  # nodes that sizes and batches are counted in
 BATCH = 64  # patches
 SIZES = (1280, 5120, 20480)  # patches: 20 to 320 examples on the paper's lattice
 TEST_PATCHES = 1600
-RECORDS = (250, 500, 1000, 2000, 4000, 8000)  # steps
+RECORDS = (250, 500, 1000, 2000, 4000, 5000, 6000, 7000, 8000)  # steps
 RATE, WIDTH, DEPTH = 1e-3, 8, 5
 AVERAGING = 8  # the averaged weights reach back over about a ninth of all steps
 TRAINED, AVERAGED = "last", "averaged"
@@ -54,7 +55,7 @@ Pairs = tuple[NDArray[np.float32], NDArray[np.float32]]
 class ScaleRun:
     """A run: `patches` is its number of examples times that of 64×64 patches in each.
 
-    `step_patches` is the same of the examples of a step.
+    `step_patches` is the same of the examples of a step; `sources` their numbers, "" for `SOURCES`.
     """
 
     lattice: int
@@ -63,14 +64,14 @@ class ScaleRun:
     width: int = WIDTH
     rate: float = RATE
     step_patches: int = BATCH
+    sources: str = ""
 
     @property
     def name(self) -> str:
         """Of the file with its state."""
         values = asdict(self)
-        if self.step_patches == BATCH:
-            del values["step_patches"]
-        return "_".join(f"{key}{value:g}" for key, value in values.items())
+        own = {"step_patches": BATCH, "sources": ""}  # named where they are others
+        return "_".join(f"{key}{value}" for key, value in values.items() if own.get(key) != value)
 
     @property
     def examples(self) -> int:
@@ -83,12 +84,10 @@ class ScaleRun:
         return self.step_patches * PATCH // self.lattice**2
 
 
-def configuration(lattice: int, seed: int) -> Config:
-    """The paper's problem on a lattice; the seed is that of the examples."""
-    return load_config(
-        "paper_production",
-        {"physics.lattice": lattice, "data.sources": SOURCES[lattice], "data.seed": seed},
-    )
+def configuration(lattice: int, seed: int, sources: str = "") -> Config:
+    """The paper's problem on a lattice; the seed is of the examples."""
+    chosen = {"physics.lattice": lattice, "data.sources": sources or SOURCES[lattice]}
+    return load_config("paper_production", chosen | {"data.seed": seed})
 
 
 def drawn(config: Config, split: str, examples: int) -> Iterator[tuple[NDArray, NDArray]]:
@@ -110,11 +109,11 @@ def drawn(config: Config, split: str, examples: int) -> Iterator[tuple[NDArray, 
 
 
 @lru_cache(maxsize=1)
-def training_pairs(lattice: int, seed: int, examples: int) -> Pairs:
+def training_pairs(lattice: int, seed: int, examples: int, sources: str = "") -> Pairs:
     """Inputs and targets of a draw; a smaller size of it is its beginning."""
     parts = [
         [array[..., None].astype(np.float32) for array in part]
-        for part in drawn(configuration(lattice, seed), "train", examples)
+        for part in drawn(configuration(lattice, seed, sources), "train", examples)
     ]
     images, fields = (np.concatenate(arrays)[:examples] for arrays in zip(*parts, strict=True))
     return images, fields
@@ -188,9 +187,9 @@ class Trainer:
 
 
 @cache
-def test_images(lattice: int, split: str) -> list[tuple[NDArray, NDArray]]:
+def test_images(lattice: int, split: str, sources: str) -> list[tuple[NDArray, NDArray]]:
     """Images and fields on which all runs of a lattice are measured, three of a count at least."""
-    config = configuration(lattice, 0)
+    config = configuration(lattice, 0, sources)
     least = 3 * len(config.data.sources)
     return list(drawn(config, split, max(TEST_PATCHES * PATCH // lattice**2, least)))
 
@@ -222,7 +221,8 @@ class Records:
         self.file = file
         self.rows: list[dict[Any, Any]] = []
         if file.exists():
-            self.rows = pd.read_csv(file).fillna({"step_patches": BATCH}).to_dict("records")
+            rows = pd.read_csv(file, dtype={"sources": "str"})
+            self.rows = rows.fillna({"sources": ""}).to_dict("records")
 
     def has(self, **key: Any) -> bool:
         """Whether there is a row with these values."""
@@ -235,19 +235,19 @@ class Records:
         beside = self.file.with_suffix(".new.csv")
         columns = list(rows[0])
         table = pd.DataFrame(self.rows, columns=columns)
-        keys = ["split", "lattice", "width", "rate", "step_patches", "patches", "seed"]
-        keys += ["step", "weights"]
+        keys = ["split", "lattice", "width", "rate", "step_patches", "sources"]
+        keys += ["patches", "seed", "step", "weights"]
         table.sort_values(keys).to_csv(beside, index=False, float_format="%.6g")
         beside.replace(self.file)
 
 
-def record_zeros(lattice: int, split: str, records: Records) -> None:
+def record_zeros(lattice: int, sources: str, split: str, records: Records) -> None:
     """Add the row of a field of zeros on a lattice, if it isn't there."""
-    key = {"lattice": lattice, "split": split, "weights": ZEROS}
+    key = {"lattice": lattice, "sources": sources, "split": split, "weights": ZEROS}
     if not records.has(**key):
-        blank = {**asdict(ScaleRun(lattice, 0, 0, 0, 0)), "split": split}
+        blank = {**asdict(ScaleRun(lattice, 0, 0, 0, 0, sources=sources)), "split": split}
         own = {"examples": 0, "step": 0, "step_cpu_seconds": 0.0, "weights": ZEROS}
-        records.add([{**blank, **own, **errors(None, test_images(lattice, split))}])
+        records.add([{**blank, **own, **errors(None, test_images(lattice, split, sources))}])
 
 
 def train(
@@ -261,13 +261,14 @@ def train(
     missing = [step for step in RECORDS if step <= steps and not records.has(**key, step=step)]
     if not missing:
         return
-    record_zeros(run.lattice, split, records)
+    record_zeros(run.lattice, run.sources, split, records)
     trainer, file = Trainer(run), runs_dir / f"{split}_{run.name}.npz"
     if file.exists():
         trainer.load(file)
         if trainer.step > missing[0]:
             raise click.ClickException(f"{file} is of step {trainer.step}, past a missing record")
-    pairs, tests = training_pairs(run.lattice, run.seed, drawn), test_images(run.lattice, split)
+    pairs = training_pairs(run.lattice, run.seed, drawn, run.sources)
+    tests = test_images(run.lattice, split, run.sources)
     for step in missing:
         began, taken = time.process_time(), step - trainer.step
         trainer.advance(pairs, step)
@@ -293,6 +294,7 @@ def numbers(kind: type) -> Any:
 @click.option("--width", default=str(WIDTH), callback=numbers(int), show_default=True)
 @click.option("--rate", default=str(RATE), callback=numbers(float), show_default=True)
 @click.option("--step-patches", default=str(BATCH), callback=numbers(int), show_default=True)
+@click.option("--sources", default="", help="Numbers of sources, other than the paper's.")
 @click.option("--seeds", default=3, show_default=True, help="Number of draws.")
 @click.option("--steps", default=2000, show_default=True)
 @click.option("--split", default="test", type=click.Choice(["test", "validation"]))
@@ -308,6 +310,7 @@ def main(
     width: list[int],
     rate: list[float],
     step_patches: list[int],
+    sources: str,
     seeds: int,
     steps: int,
     split: str,
@@ -318,7 +321,7 @@ def main(
     for seed, side in product(range(1, seeds + 1), lattice):
         largest = max(patches) * PATCH // side**2
         for size, of_width, of_rate, of_step in product(patches, width, rate, step_patches):
-            run = ScaleRun(side, size, seed, of_width, of_rate, of_step)
+            run = ScaleRun(side, size, seed, of_width, of_rate, of_step, sources)
             train(run, steps, split, largest, records, runs_dir)
 
 

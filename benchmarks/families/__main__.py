@@ -21,7 +21,8 @@ speed-up otherwise. Even then, the worst of their errors may be larger, as nothi
 times are CPU times per field in one thread: of each point the least of three rounds, and of these
 the mean over the points, so that what fell back to `solve` counts. In a round the methods take
 turns of eight points each, and then comes a batch of 64, so that what else the machine does slows
-all of them. "Pays from" and the verdicts are from `benchmarks.families.judged`.
+all of them. "Rounds" are the least and the largest speed-up of a round. "Pays from" and the
+verdicts are from `benchmarks.families.judged`.
 """
 
 import time
@@ -42,6 +43,7 @@ from benchmarks.families.judged import (
     TOLERANCES,
     UNPROVEN,
     row_of,
+    speed_up,
     write_verdicts,
 )
 from benchmarks.families.tissues import EVERYWHERE, KINDS, family_of
@@ -137,10 +139,12 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
         for _ in range(ROUNDS):
             alone = cpu_seconds_in_turns([*calls.values()], range(count))
             rounds.append([*alone, [cpu_seconds(partial(compute, many)) / len(many)] * count])
-        means = 1e3 * np.min(rounds, axis=0).mean(axis=1)
-        times = dict(zip([*calls, "of 64"], means, strict=True))
+        names = [*calls, "of 64"]
+        times = dict(zip(names, 1e3 * np.min(rounds, axis=0).mean(axis=1), strict=True))
+        of_rounds = [dict(zip(names, each, strict=True)) for each in np.mean(rounds, axis=2)]
         results = [calls["basis"](number) for number in range(count)]
-        rows.append(row_of(name, accuracy, times, trained.seconds, results, points.exact))
+        speed = [speed_up(each) for each in of_rounds]
+        rows.append(row_of(name, accuracy, times, speed, trained.seconds, results, points.exact))
         click.echo("  ".join(rows[-1]))
     return rows
 

@@ -3,8 +3,8 @@
 "Pays from" is the number of fields from which snapshots, training and fields together take less
 time than the fastest of cold, nearest and last. The verdicts are about fields to a proven 1e-3,
 one by one: "yes" if they take at most half of the time of the fastest of cold, nearest and last,
-"hardly" if they take less time at all. Times are means over points, as the time of many
-fields is their number times the mean.
+"hardly" if they take less time at all; in brackets are the speed-ups of single rounds. Times are
+means over points, as the time of many fields is their number times the mean.
 """
 
 import csv
@@ -49,6 +49,7 @@ COLUMNS = [
     "basis [ms]",
     "of 64 [ms]",
     "speed-up",
+    "rounds",
     "target",
     "in a chain",
     "true error",
@@ -58,15 +59,22 @@ COLUMNS = [
 ]
 
 
+def speed_up(times: dict[str, float]) -> float:
+    """The time of the fastest of cold, nearest and last, divided by the time of the basis."""
+    return min(times[method] for method in ALONE) / times["basis"]
+
+
 def row_of(
     name: str,
     accuracy: float | str,
     times: dict[str, float],
+    rounds: list[float],
     training: float,
     results: list[Any],
     exact: list[NDArray[np.floating]],
 ) -> list[str]:
-    """The row of a family and an accuracy, from mean times [ms] and seconds of training."""
+    """The row of a family and an accuracy, from mean times [ms], the speed-up of each round, and
+    seconds of training."""
     solved, errors = 0, []
     for result, field in zip(results, exact, strict=True):
         is_proven = isinstance(result, Solution)
@@ -74,6 +82,7 @@ def row_of(
         got = result.field if is_proven else result
         errors.append(float(np.abs(got - field).max() / field.max()))
     best = min(times[method] for method in ALONE)
+    ends = (f"{end:.1f}" for end in (min(rounds), max(rounds)))
     saved = best - times["basis"]
     pays_from = f"{1e3 * training / saved:,.0f}" if saved > 0 else "never"
     limit = 1e-3 if isinstance(accuracy, str) else accuracy
@@ -83,7 +92,8 @@ def row_of(
         *(f"{times[method]:.1f}" for method in CLASSICAL),
         f"{times['basis']:.2f}",
         f"{times['of 64']:.2f}",
-        f"{best / times['basis']:.1f}×" if is_right else "",
+        f"{speed_up(times):.1f}×" if is_right else "",
+        f"{'–'.join(ends)}×" if is_right else "",
         f"{TARGETS[accuracy]}×" if accuracy in TARGETS else "",
         f"{min(times[m] for m in CLASSICAL) / times['basis']:.1f}×" if is_right else "",
         f"{statistics.median(errors):.1e}",
@@ -114,7 +124,9 @@ def write_verdicts(output: Path, caption: str) -> None:
             verdict = f"{'yes' if share <= PAYS else 'hardly'}, after {row['pays from']} fields"
         of_problem = [measured[name] for name in names]
         in_batch = f"{best / float(row['of 64 [ms]']):.1f}×"
-        rows.append([problem, *(each["speed-up"] for each in of_problem), in_batch, verdict])
+        speeds = [each["speed-up"] for each in of_problem]
+        speeds[1] += f" ({row['rounds']})"
+        rows.append([problem, *speeds, in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
     columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, 64 at once", "pays"]
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption, versions)

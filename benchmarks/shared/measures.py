@@ -77,6 +77,7 @@ class FirstCalls(NamedTuple, Generic[T]):
     first: float  # its seconds
     memory: float  # the peak resident memory of the process, `PEAK`, with Python and its libraries
     fastest: float  # the seconds of the fastest of all calls
+    quartiles: tuple[float, float]  # of the seconds of the calls after the first, if there are any
     others: list[float]  # the seconds of the fastest call of each other function
 
 
@@ -101,7 +102,16 @@ def first_calls(
     turns = cpu_turns(calls, most // own, (seconds - first) / own, untimed=False)
     fastest = [min(each) for each in turns]
     rest = [min(fastest[k : k + TURN]) for k in range(own, len(calls), TURN)]
-    return FirstCalls(result, first, memory, min(first, *fastest[:own]), rest)
+    again = quartiles([seconds for each in turns[:own] for seconds in each])
+    return FirstCalls(result, first, memory, min(first, *fastest[:own]), again, rest)
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """The lower and the upper one, between neighbours by linear interpolation."""
+    if len(values) == 1:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
 
 
 def timed(step: Callable[[], object], number: int) -> tuple[float, float]:

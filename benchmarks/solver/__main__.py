@@ -5,7 +5,8 @@
 
 Each method runs on each problem in its own process, in one thread. The time is CPU time, which with
 one thread on a quiet machine equals wall time. It is the fastest of the repeated calls within two
-seconds, two at least, so tables that depend only on the lattice and the medium exist already.
+seconds, two at least, so tables that depend only on the lattice and the medium exist already, with
+quartiles of the calls after the first.
 "Pairs" is this time in transform pairs, which take turns with the method in the same process. Ranks
 are by pairs, because processes run one after the other. The first call starts without tables. The
 peak memory is of the process in the first call, with what it held before: Python, its libraries,
@@ -18,6 +19,7 @@ the field of spsolve. FiPy takes part if it is installed, best outside of the en
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -28,8 +30,8 @@ from benchmarks.shared.tables import write_table
 from benchmarks.solver.methods import FLOOR, METHODS, PRODUCTION, caption, measure, why_not
 
 EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
-COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
-COLUMNS += ["peak memory [MB]", "largest difference", "note"]
+COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "quartiles [ms]", "pairs"]
+COLUMNS += ["first call [ms]", "peak memory [MB]", "largest difference", "note"]
 REFERENCE = "spsolve"
 
 
@@ -63,7 +65,7 @@ def main(
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
     """Rows of the table for one problem, ranked."""
-    measured: dict[str, dict[str, float]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     notes: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         # spsolve solves the fixed values only
@@ -105,9 +107,9 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
     ]
 
 
-def _exact(result: dict[str, float]) -> bool:
+def _exact(result: dict[str, Any]) -> bool:
     """Whether a method may be ranked; without a difference from spsolve it may not."""
-    return result.get("difference", np.inf) <= EQUAL_ACCURACY
+    return bool(result.get("difference", np.inf) <= EQUAL_ACCURACY)
 
 
 def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str) -> dict[str, str]:
@@ -116,6 +118,7 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
     if name in measured:
         result = measured[name]
         row["time [ms]"] = f"{1e3 * result['fastest']:.3g}"
+        row["quartiles [ms]"] = "–".join(f"{1e3 * each:.3g}" for each in result["quartiles"])
         row["first call [ms]"] = f"{1e3 * result['first']:.3g}"
         row["peak memory [MB]"] = f"{result['memory']:.0f}"
         row["pairs"] = f"{result['fastest'] / result['pair']:.3g}"

@@ -7,6 +7,7 @@ run in one thread.
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -165,11 +166,11 @@ METHODS: dict[str, Method] = {
 }
 
 
-def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, float]:
+def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, Any]:
     """Measure one method on one problem, in its own process, and write its field.
 
-    Seconds of the first call and the fastest, peak memory [MB], and seconds of a transform pair,
-    called in turn; with production also of the bare inverse.
+    Seconds of the first call and the fastest, quartiles of the others, peak memory [MB], and seconds
+    of a transform pair, called in turn; with production also of the bare inverse.
     """
     image = source_image(side, count)
     others = {} if method == FLOOR else {"pair": transform_pair(image)}
@@ -178,7 +179,7 @@ def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, f
     found = first_calls(METHODS[method](image), MOST_CALLS, TIMED_FOR, [*others.values()])
     if keep:
         np.save(keep, found.result)
-    result = {"first": found.first, "fastest": found.fastest, "memory": found.memory}
+    result = {name: getattr(found, name) for name in ("first", "fastest", "quartiles", "memory")}
     return {"pair": found.fastest, **result, **dict(zip(others, found.others, strict=True))}
 
 

@@ -2,7 +2,6 @@
 
     python -m benchmarks.training                                # 64², 128² and 512²
     python -m benchmarks.training --cases 64x8 --rounds 3
-    python -m benchmarks.training --cases 512x8 --replicas 1,2,4 # on a machine with four GPUs
 
 The network is the paper's, with 50,307,969 parameters. diffkeras trains as `diffkeras train` does:
 with `model.fit` on its tf.data pipeline that reads stored examples, with the configured loss,
@@ -18,8 +17,8 @@ To install PyTorch outside of the environment and run:
     PYTHONPATH=/tmp/torch python -m benchmarks.training
 
 Each program has its own process with the same number of threads. They take turns, so other programs
-on the machine affect all equally. The fastest round counts, in wall time and in CPU time. With
-several replicas, the batch size is per replica; without GPUs, replicas share the CPU.
+on the machine affect all equally. The fastest round counts, in wall time and in CPU time; beside it
+are the quartiles of the rounds.
 """
 
 import importlib.util
@@ -32,11 +31,13 @@ from typing import Any
 import click
 
 from benchmarks.shared.children import Child
-from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import quartiles
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.system.environment import available_cores
 
 SOURCES = "1-5"
+EXAMPLES = 16  # stored, per source count
 LARGEST_DIFFERENCE = 1e-4
 PAIRS = [  # of diffkeras, of PyTorch
     ("training", "training"),
@@ -44,8 +45,8 @@ PAIRS = [  # of diffkeras, of PyTorch
     ("SavedModel", "inference"),
     ("Surrogate.predict", "inference"),
 ]
-COLUMNS = ["nodes", "batch", "diffkeras", "PyTorch", "diffkeras [1/s]", "PyTorch [1/s]", "ratio"]
-COLUMNS += ["ratio in processor time", "times one replica"]
+COLUMNS = ["nodes", "batch", "diffkeras", "PyTorch", "diffkeras [1/s]", "quartiles [1/s]"]
+COLUMNS += ["PyTorch [1/s]", "PyTorch's quartiles [1/s]", "ratio", "ratio in processor time"]
 WITHOUT_TORCH = (
     "this benchmark compares with PyTorch, which isn't installed; install it outside of the "
     "environment: pip install --target /tmp/torch torch, and set PYTHONPATH=/tmp/torch"
@@ -54,24 +55,14 @@ WITHOUT_TORCH = (
 
 @command(__doc__, "training")
 @click.option("--cases", default="64x8,128x4,512x1", help="Nodes per side × images per batch.")
-@click.option(
-    "--replicas", default="1", callback=whole_numbers, help="Numbers of replicas, e.g. 1,2,4."
-)
 @click.option("--threads", default=available_cores(), help="Threads of each program.")
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
-@click.option("--examples", default=16, help="Stored training examples per source count.")
-@click.option("--width", default=64, help="Channels of the first convolution.")
-@click.option("--depth", default=5, help="Number of pooling layers.")
 def main(
     cases: str,
-    replicas: list[int],
     threads: int,
     rounds: int,
     seconds: float,
-    examples: int,
-    width: int,
-    depth: int,
     output: Path,
 ) -> None:
     if importlib.util.find_spec("torch") is None:
@@ -80,12 +71,10 @@ def main(
     rows: list[list[str]] = []
     for case in cases.split(","):
         side, batch = map(int, case.split("x"))
-        settings: dict[str, Any] = {"side": side, "batch": batch, "width": width, "depth": depth}
-        settings |= {"threads": threads, "sources": SOURCES, "examples": examples}
+        settings: dict[str, Any] = {"side": side, "batch": batch, "threads": threads}
+        settings |= {"sources": SOURCES, "examples": EXAMPLES}
         measured, about = compare(settings, rounds, seconds)
         rows += [row(settings, measured, pair) for pair in PAIRS]
-        for count in sorted({*replicas} - {1}):
-            rows.append(replicated(settings, count, rounds, seconds))
         forms = "; ".join(f"{what}: {form}" for what, form in about["forms"].items())
         click.echo(f"{side}²: outputs differ by {about['difference']:.1e}; PyTorch's {forms}")
     packages = ("numpy", "tensorflow", "keras", "torch")
@@ -97,9 +86,9 @@ def main(
 
 
 def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
-    """The fastest rounds of both programs on one lattice, by program and task."""
+    """The rounds of both programs on one lattice, by program and task."""
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        settings = {**settings, "directory": directory, "replicas": 1, "learning_rate": 1e-4}
+        settings = {**settings, "directory": directory, "learning_rate": 1e-4}
         children: dict[str, Child] = {}
         for name, module in (("diffkeras", "in_keras"), ("PyTorch", "in_pytorch")):
             child = Child(f"training.{module}", settings, threads=settings["threads"])
@@ -111,54 +100,30 @@ def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
         tasks = dict.fromkeys(
             task for ours, theirs in PAIRS for task in (("diffkeras", ours), ("PyTorch", theirs))
         )
-        return fastest(children, [*tasks], rounds, seconds), about
+        return measure(children, [*tasks], rounds, seconds), about
 
 
-def replicated(settings: dict, count: int, rounds: int, seconds: float) -> list[str]:
-    """Row of the table for several replicas, which take turns with one."""
-    numbers = {"one": 1, "several": count}
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        children: dict[str, Child] = {}
-        for name, number in numbers.items():
-            case = {**settings, "batch": settings["batch"] * number, "replicas": number}
-            case["directory"] = f"{directory}/{name}"
-            child = Child("training.in_keras", case, threads=settings["threads"])
-            children[name] = stack.enter_context(child)
-            children[name].ask("about")
-        measured = fastest(children, [(name, "training") for name in numbers], rounds, seconds)
-    rates = [
-        settings["batch"] * number / measured[name, "training"]["seconds"]
-        for name, number in numbers.items()
-    ]
-    cells = [f"{settings['side']}²", f"{settings['batch'] * count}", f"training, {count} replicas"]
-    return [*cells, "", f"{rates[1]:.3g}", "", "", "", f"{rates[1] / rates[0]:.2f}"]
-
-
-def fastest(
+def measure(
     children: dict[str, Child], tasks: list[tuple[str, str]], rounds: int, seconds: float
-) -> dict[tuple[str, str], dict]:
-    """The shortest times of each program and task, of rounds in which they take turns."""
+) -> dict[tuple[str, str], list[dict]]:
+    """The times of each program and task, of rounds in which they take turns."""
     found: dict[tuple[str, str], list[dict]] = {task: [] for task in tasks}
     for _ in range(rounds):
         for name, what in tasks:
             found[name, what].append(children[name].ask("measure", what=what, seconds=seconds))
-    return {
-        task: {key: min(each[key] for each in times) for key in times[0]}
-        for task, times in found.items()
-    }
+    return found
 
 
 def row(settings: dict, measured: dict, pair: tuple[str, str]) -> list[str]:
-    ours, theirs = measured["diffkeras", pair[0]], measured["PyTorch", pair[1]]
-    return [
-        f"{settings['side']}²",
-        f"{settings['batch']}",
-        *pair,
-        *(f"{settings['batch'] / result['seconds']:.3g}" for result in (ours, theirs)),
-        f"{theirs['seconds'] / ours['seconds']:.2f}",
-        f"{theirs['processor'] / ours['processor']:.2f}",
-        "",
-    ]
+    """A row of the table, with the fastest rounds and the quartiles of the rounds."""
+    cells, least = [], []
+    for times in (measured["diffkeras", pair[0]], measured["PyTorch", pair[1]]):
+        rates = [settings["batch"] / each["seconds"] for each in times]
+        cells += [f"{max(rates):.3g}", "–".join(f"{each:.3g}" for each in quartiles(rates))]
+        least.append({key: min(each[key] for each in times) for key in times[0]})
+    ours, theirs = least
+    ratios = [f"{theirs[key] / ours[key]:.2f}" for key in ("seconds", "processor")]
+    return [f"{settings['side']}²", f"{settings['batch']}", *pair, *cells, *ratios]
 
 
 if __name__ == "__main__":

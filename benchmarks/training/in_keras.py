@@ -43,7 +43,7 @@ class Rates:
     """The configuration `paper` with another lattice and batch size, on its tf.data pipeline."""
 
     def __init__(self, case: dict) -> None:
-        use_devices(case["threads"], case["replicas"])
+        use_first_gpu(case["threads"])
         directory = Path(case["directory"])
         self.config = load_config(
             "paper",
@@ -51,11 +51,9 @@ class Rates:
                 "physics.lattice": case["side"],
                 "data.sources": case["sources"],
                 "data.train_examples": case["examples"],
-                "data.validation_examples": case["replicas"],
+                "data.validation_examples": 1,
                 "data.test_examples": 1,
                 "training.batch_size": case["batch"],
-                "model.width": case["width"],
-                "model.depth": case["depth"],
             },
         )
         generate(self.config, directory)
@@ -63,8 +61,7 @@ class Rates:
         self.batches = TrainingBatches(self.config, directory, group)
         self.compiled = compile_model(self.config, group, 1000)
         self.fit(WARM_UP)
-        if case["replicas"] == 1:
-            self.prepare(directory)
+        self.prepare(directory)
 
     def prepare(self, directory: Path) -> None:
         """Export the trained network, and write the weights and data that PyTorch needs."""
@@ -109,17 +106,12 @@ class Rates:
         return {"gpus": sorted(map(str, names)), "parameters": self.compiled.parameters}
 
 
-def use_devices(threads: int, replicas: int) -> None:
-    """The first GPUs, or logical CPUs if there are none."""
+def use_first_gpu(threads: int) -> None:
+    """The first GPU, or the CPU if there is none."""
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # other programs take turns
     limit_threads(threads)
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        tf.config.set_visible_devices(gpus[:replicas], "GPU")
-    elif replicas > 1:
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        logical = [tf.config.LogicalDeviceConfiguration()] * replicas
-        tf.config.set_logical_device_configuration(cpu, logical)
+    if gpus := tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices(gpus[:1], "GPU")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from benchmarks.shared.measures import timed
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 DECODERS = {"Conv2d": nn.Conv2d, "ConvTranspose2d": nn.ConvTranspose2d}
 TRIALS = 3
+WIDTH, DEPTH = 64, 5  # of the paper
 
 
 class EncoderDecoder(nn.Module):
@@ -77,7 +78,7 @@ class Rates:
         self.forms: dict[str, str] = {}
         best = dict.fromkeys(("training", "training, fused Adam", "inference"), np.inf)
         for (layout, memory), (name, decoder) in product(LAYOUTS.items(), DECODERS.items()):
-            network = EncoderDecoder(case["width"], case["depth"], decoder)
+            network = EncoderDecoder(WIDTH, DEPTH, decoder)
             network.take(weights)
             network = network.to(self.device, memory_format=memory)
             steps = self.steps_of(network, memory, case["learning_rate"])

@@ -50,11 +50,8 @@ class Ratio:
     @property
     def seen_in_words(self) -> str:
         """The same, in words."""
-        return (
-            f"a {1 + self.seen:.1f}-fold error"
-            if self.seen > 1
-            else f"{self.seen:.0%} of the error"
-        )
+        fold = f"only a {1 + self.seen:.1f}-fold change"
+        return fold if self.seen > 1 else f"a change of {self.seen:.0%}"
 
 
 def ratios(

@@ -54,10 +54,10 @@ class Claim:
 
     Attributes:
         anchor: of its section on the page.
-        name: in a few words.
+        name, short: in a few words.
         block: of the table on the page.
         sentence: of the paper, or the question.
-        ranges: of the paper, and ours.
+        ranges: the largest of the paper, and ours.
         rule: of the verdict.
         studies: label → name; the first one is nearest to the paper.
         elsewhere: further studies, which other claims or an appendix are about.
@@ -65,6 +65,7 @@ class Claim:
 
     anchor: str
     name: str
+    short: str
     block: str
     sentence: str
     ranges: str
@@ -73,11 +74,12 @@ class Claim:
     elsewhere: dict[str, str]
 
 
-SIZE_RANGE = "4,000–320,000 examples; 25–2,000"
+SIZE_RANGE = "320,000 examples; 2,000"
 CLAIMS = (
     Claim(
         "more-data",
         "More data",
+        "“substantial effect” on the error",
         FINDINGS,
         "“Increasing the size … has a substantial effect on reducing … overall error”",
         SIZE_RANGE,
@@ -88,9 +90,10 @@ CLAIMS = (
     Claim(
         "size-first",
         "Size first",
+        "it “contributes the most”",
         FINDINGS,
         "“the factor that contributes the most to performance is the data set size”",
-        "9 losses; 2 losses, 2 or 3 seeds",
+        "9 losses; 2",
         sizes.size_matters_most,
         EPOCHS,
         {},
@@ -98,6 +101,7 @@ CLAIMS = (
     Claim(
         "logarithm",
         "Logarithm",
+        "“logarithmic dependence” on size",
         FINDINGS,
         "“The performance … exhibits a logarithmic dependence on the training set size”",
         SIZE_RANGE,
@@ -108,6 +112,7 @@ CLAIMS = (
     Claim(
         "fluctuation",
         "Fluctuation",
+        "more data reduce it",
         FINDINGS,
         "More data have “a substantial effect on reducing performance fluctuations”",
         SIZE_RANGE,
@@ -118,9 +123,10 @@ CLAIMS = (
     Claim(
         "training-time",
         "Training time",
+        "linear in the examples",
         FINDINGS,
         "The training time is linear in the number of examples",
-        "4,000–320,000 examples; 15–1,200",
+        "320,000 examples; 1,200",
         sizes.time_is_linear,
         OF_TIME,
         {},
@@ -128,9 +134,10 @@ CLAIMS = (
     Claim(
         "source-counts",
         "Source counts",
+        "each has another best model",
         FINDINGS,
         "For each number of sources, another model is best",
-        "1–20 sources; 1–6",
+        "20 sources; 6",
         comparisons.best_for_each_count,
         reduced("source_counts"),
         {},
@@ -138,9 +145,10 @@ CLAIMS = (
     Claim(
         "subsets",
         "Subsets",
+        "it matters which are drawn",
         FINDINGS,
         "“… the importance of sampling the configurational space in an optimal manner”",
-        "4,000 and 16,000 examples; 25 and 100",
+        "16,000 examples; 100",
         comparisons.subsets_differ,
         {"64², equal steps": "subsets_production_64"},
         reduced("disjoint_subsets"),
@@ -148,6 +156,7 @@ CLAIMS = (
     Claim(
         "edge-cases",
         "Edge cases",
+        "larger than in the test set",
         FINDINGS,
         "A bound from tests “does not guarantee that edge cases with errors larger than the bound "
         "do not exist”",
@@ -159,22 +168,24 @@ CLAIMS = (
     Claim(
         "architecture",
         "Architecture",
+        "“particularly well suited”",
         FRAMING,
         "Encoder-decoders are “particularly well suited”",
         "50 million weights; 310,000",
         comparisons.architecture_is_best,
         {
-            "64², equal weights and epochs": "architectures_production_parameters_64",
-            "64², equal weights and time": "architectures_production_time_64",
+            "64², equal epochs": "architectures_production_parameters_64",
+            "64², equal time": "architectures_production_time_64",
         },
         {},
     ),
     Claim(
         "equal-steps",
         "Equal steps",
+        "is the size first then?",
         QUESTIONS,
         "Does the size also matter most after equally many steps?",
-        "not asked; 25–2,000 examples",
+        "–; 2,000 examples",
         sizes.size_matters_most,
         STEPS,
         OWN,
@@ -182,9 +193,10 @@ CLAIMS = (
     Claim(
         "number-of-sources",
         "Number of sources",
+        "is the error linear in it?",
         QUESTIONS,
         "Does the error grow linearly with the number of sources?",
-        "1–20 sources; 1–20",
+        "20 sources; 20",
         comparisons.error_is_linear_in_sources,
         {"128², equal epochs": "size_production_epochs_128"},
         {"128², equal steps": "size_production_steps_128"},
@@ -192,26 +204,29 @@ CLAIMS = (
     Claim(
         "near-the-sources",
         "Near the sources",
+        "is the error unrelated?",
         QUESTIONS,
-        "Does a small error on the lattice say little of the error on the sources?",
-        "9 losses; 2 losses, 6 runs each",
+        "Is the error on the lattice a poor guide to the error on the sources?",
+        "9 losses; 2",
         comparisons.lattice_says_little_of_sources,
-        EPOCHS | STEPS,
-        OWN,
+        EPOCHS,
+        STEPS | OWN,
     ),
     Claim(
         "weights",
         "Weights",
+        "a smaller error on the sources?",
         QUESTIONS,
         "Does a weight in the loss lower the error near the sources?",
-        "9 losses; 2 losses",
+        "9 losses; 2",
         comparisons.weights_help,
-        EPOCHS | STEPS,
-        OWN,
+        EPOCHS,
+        STEPS | OWN,
     ),
     Claim(
         "losses-and-transforms",
         "Losses and transforms",
+        "a smaller error?",
         QUESTIONS,
         "Do toggled or random losses, or transforms, lower the error?",
         "100 epochs; 30",
@@ -222,9 +237,10 @@ CLAIMS = (
     Claim(
         "placements",
         "Placements",
+        "best where trained?",
         QUESTIONS,
         "Does it matter where the sources lie in training?",
-        "not asked; 3 placements",
+        "–; 3 placements",
         comparisons.loses_outside_its_placement,
         reduced("placements"),
         {},
@@ -232,6 +248,7 @@ CLAIMS = (
     Claim(
         "relative-fluctuation",
         "Relative fluctuation",
+        "does it fall?",
         QUESTIONS,
         "Does the fluctuation fall faster than the error?",
         SIZE_RANGE,
@@ -243,6 +260,7 @@ CLAIMS = (
 HARD_EXAMPLES = Claim(
     "hard-examples",
     "Hard examples",
+    "better than random ones?",
     QUESTIONS,
     "Do hard examples in the training set lower the error more than random ones?",
     "2,000 join; 100",
@@ -253,9 +271,10 @@ HARD_EXAMPLES = Claim(
 SPEED = Claim(
     "speed",
     "Speed",
+    "“several orders of magnitude”",
     FRAMING,
-    "Surrogates are faster by “several orders of magnitude”",
-    "not timed; one image, CPU",
+    "Surrogates are “several orders of magnitude”",
+    "not timed; a CPU",
     others.orders_of_magnitude_faster,
     {},
     {},
@@ -263,9 +282,10 @@ SPEED = Claim(
 SCALE = Claim(
     "scale",
     "Scale",
+    "is a small lattice like 512²?",
     QUESTIONS,
     "Is a small lattice a proxy of the paper's?",
-    "512²; 64² to 512², equal nodes",
+    "512²; 512²",
     lattice_is_a_proxy,
     {},
     {},
@@ -341,7 +361,7 @@ def times(benchmarks: Path) -> dict[str, tuple[float, dict[str, float], str]]:
     """
     network = _rows(benchmarks / "training.csv", {"nodes": "512²", "PyTorch": "inference"})
     speed, of_network = 1 / network["diffkeras [1/s]"].max(), _machine(network)
-    cases = {"512², fixed values": "solver", "512², production": "solver_production"}
+    cases = {"512², fixed values": "solver", "512²": "solver_production"}
     found: dict[str, tuple[float, dict[str, float], str]] = {}
     for label, name in cases.items():
         rows = _rows(benchmarks / f"{name}.csv", {"side": "512", "discs": "20"})
@@ -349,17 +369,19 @@ def times(benchmarks: Path) -> dict[str, tuple[float, dict[str, float], str]]:
         own = rows["method"].str.startswith(BEST)
         rows = rows[produces if name.endswith("production") else ~(produces & own)]
         rows = rows[rows["method"] != "transform pair"]
-        solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
+        names = rows["method"].str.replace(f"{BEST} production", "solve")
+        solvers = dict(zip(names, rows["time [ms]"] / 1e3, strict=True))
         machines = f"network: {of_network}; solvers: {_machine(rows)}"
         if STEPPING in solvers:
             stepping = {STEPPING: solvers.pop(STEPPING)}
             found[f"512², {STEPPING}"] = (speed, stepping, machines)
         found[f"{label}, fastest solver"] = (speed, solvers, machines)
     tissue = _rows(benchmarks / "tissue_surrogates.csv", {"nodes": "256²"}).set_index("method")
-    of_tissue = tissue["alone [ms]"] / 1e3
+    of_tissue, network = tissue["alone [ms]"] / 1e3, "U-Net, fixed values"
+    label = f"256² tissue with an error of {tissue['MAE / mean field'][network]}"
     exact = {"exact solver": float(of_tissue["exact solver"])}
-    found["256², tissue"] = (float(of_tissue["U-Net, fixed values"]), exact, _machine(tissue))
-    return dict(sorted(found.items(), key=lambda item: "production" not in item[0]))
+    found[label] = (float(of_tissue[network]), exact, _machine(tissue))
+    return dict(sorted(found.items(), key=lambda item: item[0] != "512², fastest solver"))
 
 
 def _rows(file: Path, where: dict[str, str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from paper.statistics.anova import complete_design
 from paper.statistics.components import components
-from paper.statistics.ratios import Ratio, holm, ratios
+from paper.statistics.ratios import SEEN, Ratio, holm, ratios
 from paper.study_data import (
     ALL,
     LOSS,
@@ -97,7 +97,7 @@ def weights_help(data: StudyData) -> Verdict:
             fails=all(ratio.low > 1 - MARGIN for ratio in near.values()),
             powerless=near[best].seen > MARGIN,
         ),
-        f"the best weight changes the error on the sources by {near[best].value - 1:+.0%}",
+        f"the best one: {near[best].value - 1:+.0%}",
         f"error / error without the weight: {'; '.join(words)}",
         near[best].seen_in_words,
     )
@@ -124,7 +124,7 @@ def variant_helps(data: StudyData) -> Verdict:
             fails=all(ratio.low > 1 - MARGIN for ratio in found.values()),
             powerless=found[best].seen > MARGIN,
         ),
-        f"the best one, {best}, changes the error by {found[best].value - 1:+.0%}",
+        f"the best one, {best}: {found[best].value - 1:+.0%}",
         f"error / error of {data.factors[VARIANT][0]}: {'; '.join(words)}",
         found[best].seen_in_words,
     )
@@ -138,7 +138,7 @@ def hard_examples_help(data: StudyData) -> Verdict:
     ratio = _hard(data, "mae")
     return Verdict(
         decide(holds=ratio.high < 1, fails=ratio.low > 1 - MARGIN, powerless=ratio.seen > MARGIN),
-        f"they change the error by {ratio.value - 1:+.0%}",
+        f"the error changes by {ratio.value - 1:+.0%}",
         f"error with the hardest / with random examples: {ratio}, p = {ratio.p:.2g}; on the 5 % of "
         f"the test images on which the first network is worst: {_hard(data, HARDEST)}",
         ratio.seen_in_words,
@@ -207,10 +207,10 @@ def best_for_each_count(data: StudyData) -> Verdict:
     number = f"{len(everywhere)} of {len(data.factors[VARIANT])}"
     return Verdict(
         decide(holds=not everywhere, fails=bool(everywhere) and single, powerless=seen > MARGIN),
-        f"{number} surrogates are among the best for every number of sources",
+        f"{number} surrogates are best everywhere",
         f"best for each number of sources, with all ties: {'; '.join(words)}; error of the joint "
         f"surrogate / of this number's: {'; '.join(f'{n}: {r}' for n, r in joint.items())}",
-        f"{seen:.0%} of the error, before the correction",
+        f"a change of {seen:.0%} before the correction",
     )
 
 
@@ -259,17 +259,14 @@ def subsets_differ(data: StudyData) -> Verdict:
         + f", subset p = {p[size]:.2g} ({size:,} examples)"
         for size, table in parts.items()
     )
-    shown = " and ".join(
-        f"{table['sd']['subset']:.1%} of the error with {size:,} examples"
-        for size, table in parts.items()
-    )
+    shown = ", ".join(f"{table['sd']['subset']:.1%} ({size:,})" for size, table in parts.items())
     return Verdict(
         decide(
             holds=any(value < LEVEL for value in p.values()),
             fails=all(value >= LEVEL for value in p.values()) and high < MARGIN,
             powerless=True,
         ),
-        f"subsets differ by {shown}",
+        f"they differ by {shown}",
         f"standard deviation, relative to the error: {'; '.join(words)}",
         f"{high:.0%} of the error",
     )
@@ -299,7 +296,7 @@ def loses_outside_its_placement(data: StudyData) -> Verdict:
             fails=any(ratio.high < 1 + MARGIN and ratio.low <= 1 for ratio in found.values()),
             powerless=least.seen > MARGIN,
         ),
-        f"elsewhere the error is {min(values):.2f} to {max(values):.2f} times as large",
+        f"{min(values):.2f} to {max(values):.2f} times the error elsewhere",
         "error / error of the surrogate of that placement: "
         + "; ".join(f"{name} on {place} {ratio}" for (name, place), ratio in found.items()),
         least.seen_in_words,
@@ -320,9 +317,9 @@ def lattice_says_little_of_sources(data: StudyData) -> Verdict:
     low, high = np.tanh(np.arctanh(np.clip(value, -0.999, 0.999)) + reach * np.array([-1, 1]))
     return Verdict(
         decide(holds=high < SEEN_SHARE, fails=low > SEEN_SHARE, powerless=high - low > SEEN_SHARE),
-        f"the correlation of the two errors is {value:.2f}",
+        f"the correlation is {value:.2f}",
         f"Spearman's correlation over {len(runs)} runs {value:.2f} [{low:.2f}, {high:.2f}]",
-        f"a correlation that differs by {(high - low) / 2 * 1.43:.2f}",
+        f"a difference of {SEEN * (high - low) / 2:.2f}",
     )
 
 
@@ -338,7 +335,7 @@ def error_is_linear_in_sources(data: StudyData) -> Verdict:
     share = float(fit.rvalue**2)
     return Verdict(
         decide(holds=share >= 0.95, fails=share < 0.8),
-        f"{fit.slope:.2g} per source explains {share:.1%} of the variance",
+        f"a line explains {share:.1%} of the variance",
         f"slope {fit.slope:.3g} ± {1.96 * fit.stderr:.2g}, intercept {fit.intercept:.3g}, "
         f"correlation {fit.rvalue:.3f}",
     )

@@ -45,7 +45,7 @@ def edge_cases_exist(data: StudyData) -> Verdict:
     beyond = found["search"] > 1
     return Verdict(
         decide(holds=bool(beyond.all()), fails=not beyond.any()),
-        f"the error reaches {found['search'].max():.2f} times the maximum of the test set",
+        f"up to {found['search'].max():.2f} times its largest error",
         f"largest error that counts / largest of the test set, and of as many random images: "
         f"{', '.join(words)}; {ordinary} of {len(searches)} finds count; the proven bounds failed "
         f"for {int(searches['violations'].sum())} of {int(searches['certified_images'].sum())} "
@@ -81,7 +81,7 @@ def orders_of_magnitude_faster(
     speed = f"{factor:.2g} times faster" if factor >= 1 else f"{1 / factor:.2g} times slower"
     return Verdict(
         decide(holds=factor >= SEVERAL_ORDERS, fails=factor < SEVERAL_ORDERS**0.5),
-        f"the network is {speed}" + " than " + fastest,
+        speed,
         f"time of a solver / time of the network, {1e3 * network:.3g} ms: {', '.join(words)}"
         + f" ({machines})" * bool(machines),
     )

@@ -49,8 +49,7 @@ def more_data_helps(data: StudyData) -> Verdict:
             fails=ratio.low > 1 - MARGIN,
             powerless=ratio.seen > MARGIN,
         ),
-        f"the error falls {1 / ratio.value:.1f}-fold from {found.sizes[0]:,} to "
-        f"{found.sizes[-1]:,} examples",
+        f"the error falls {1 / ratio.value:.1f}-fold",
         f"error of the largest / of the smallest size: {ratio}",
         ratio.seen_in_words,
     )
@@ -76,10 +75,10 @@ def size_matters_most(data: StudyData) -> Verdict:
     seen = SEEN * (high - low) / 2
     return Verdict(
         decide(holds=low > 0, fails=high < 0, powerless=seen > SEEN_SHARE),
-        f"the size explains {table['share'][size]:.0%} of the variance of the error",
+        f"explains {table['share'][size]:.0%} of the variance",
         f"shares of the variance: {', '.join(shares)}; lead of the size {lead:.0%} "
         f"[{low:.0%}, {high:.0%}]",
-        f"a lead of {seen:.0%}" if seen < 1 else "no lead at all with so few seeds",
+        f"a lead of {seen:.0%}" if seen < 1 else "no lead",
     )
 
 
@@ -105,7 +104,7 @@ def error_falls_with_logarithm(data: StudyData) -> Verdict:
     interval = f"{laws.difference:.1f} [{laws.low:.1f}, {laws.high:.1f}]"
     return Verdict(
         decide(holds=holds, fails=fails, powerless=laws.low < -CLEAR and laws.high > CLEAR),
-        f"the {ahead} is ahead by {abs(laws.difference):.1f} in AICc",
+        f"a {ahead} leads by {abs(laws.difference):.1f} in AICc",
         f"AICc of the logarithm minus that of the power law {interval}; exponent "
         f"{-laws.exponent:.2f}; lack of fit of the logarithm p = {laws.misfit['log']:.2g}, of the "
         f"power law p = {laws.misfit['power']:.2g}",
@@ -137,7 +136,7 @@ def _spread(data: StudyData, *, relative: bool) -> Verdict:
     seen = SEEN * (found.high - found.low) / 2
     return Verdict(
         decide(holds=found.high < 0, fails=found.low > SMALL_FALL, powerless=seen > SEEN_FALL),
-        f"the spread goes from {ends}",
+        f"from {ends}",
         f"exponent {found.exponent:.2f} [{found.low:.2f}, {found.high:.2f}]; standard deviation "
         f"from the smallest to the largest size: {ends}",
         f"an exponent of ±{seen:.2f}",
@@ -168,8 +167,7 @@ def time_is_linear(data: StudyData) -> Verdict:
             fails=line.misfit < LEVEL and outside,
             powerless=seen > OFF_THE_LINE,
         ),
-        f"{1e3 * line.slope:.1f} ms per example; {line.farthest:,} examples lie "
-        f"{line.deviation:+.0%} off the line",
+        f"{line.farthest:,} examples lie {line.deviation:+.0%} off a line",
         f"{1e3 * line.slope:.1f} ms per example and {line.start:.2f} s at any size; lack of fit "
         f"p = {line.misfit:.2g}, curvature p = {line.curvature:.2g}; farthest from the line: "
         f"{line.farthest:,} examples, {line.deviation:+.0%} [{line.low:+.0%}, {line.high:+.0%}]",

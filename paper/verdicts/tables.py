@@ -1,7 +1,7 @@
 """The tables of verdicts: the one of the page, and those of all studies and rules."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from diffkeras.evaluation.errors import ERRORS
@@ -17,8 +17,10 @@ from paper.verdicts.claims import (
 )
 from paper.verdicts.verdict import OPEN, UNDERPOWERED, Verdict
 
-PAGE = ("in the paper, or our question", "its range; ours", "answer", "confidence")
+PAGE = ("in the paper, or our question", "largest there; here", "answer", "how sure")
 ALL = ("finding", "study", "verdict", "without one size", "without one draw", "measured")
+RULES = ("finding", "in the paper, or our question", "rule of the verdict")
+USUAL = {"64²", "equal epochs"}  # parts of a study's label that the page's table leaves out
 
 
 def page_rows(found: Sequence[Judged]) -> Iterator[list[str]]:
@@ -29,11 +31,13 @@ def page_rows(found: Sequence[Judged]) -> Iterator[list[str]]:
             own = [each for each in found if each.claim is claim and each.nearest]
             if claim.block == block and own:
                 first, others = own[0], own[1:]
+                usual = _without(first.label, USUAL)
+                sure = [usual, *doubts(first.verdict), *(_beside(each, first) for each in others)]
                 yield [
-                    f"[{claim.name}](#{claim.anchor}): {claim.sentence}",
+                    f"[{claim.name}](#{claim.anchor}): {claim.short}",
                     claim.ranges,
-                    f"**{first.verdict.outcome}** ({first.label}): {first.verdict.answer}",
-                    "; ".join([*doubts(first.verdict), *map(_beside, others)]) or "one study",
+                    f"**{first.verdict.outcome}**: {first.verdict.answer}",
+                    "; ".join(filter(None, sure)) or "one study",
                 ]
 
 
@@ -43,16 +47,25 @@ def doubts(verdict: Verdict) -> Iterator[str]:
         yield f"could detect {verdict.seen}"
     elif verdict.outcome == OPEN and verdict.left_out:
         most = max(verdict.left_out.values(), key=[*verdict.left_out.values()].count)
-        sizes = [f"{size:,}" for size, o in verdict.left_out.items() if o != most]
-        without = f"{most}, unless the set of {' or '.join(sizes)} examples is left out"
-        yield without if sizes else "no law is ahead"
+        other = {f"{size:,}": o for size, o in verdict.left_out.items() if o != most}
+        without = f"but {' or '.join(dict.fromkeys(other.values()))} without {_either(other)}"
+        yield f"{most}, {without} examples" if other else "no law is ahead"
     elif verdict.left_out:
-        yield "the same with any one size left out"
+        yield "so without any size"
 
 
-def _beside(each: Judged) -> str:
+def _either(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _without(label: str, parts: Container[str]) -> str:
+    return ", ".join(part for part in label.split(", ") if part not in parts)
+
+
+def _beside(each: Judged, first: Judged) -> str:
     answer = f", {each.verdict.answer}" * (each.claim.block == FRAMING)
-    return f"{each.label}: {each.verdict.outcome}{answer}"
+    return f"{_without(each.label, first.label.split(', '))}: {each.verdict.outcome}{answer}"
 
 
 def all_rows(found: Iterable[Judged]) -> Iterator[list[str]]:
@@ -70,10 +83,10 @@ def all_rows(found: Iterable[Judged]) -> Iterator[list[str]]:
 
 
 def rule_rows() -> Iterator[list[str]]:
-    """A row for each claim: its rule."""
+    """A row for each claim: what it is, and its rule."""
     for claim in ALL_CLAIMS:
         text = str(claim.rule.__doc__).split("\n\n    Args:")[0]
-        yield [claim.name, " ".join(text.split())]
+        yield [claim.name, claim.sentence, " ".join(text.split())]
 
 
 def write_tables(found: Sequence[Judged], directory: Path) -> None:
@@ -82,7 +95,7 @@ def write_tables(found: Sequence[Judged], directory: Path) -> None:
     for name, head, rows in (
         ("page", PAGE, page_rows(found)),
         ("verdicts", ALL, all_rows(found)),
-        ("rules", ("finding", "rule of the verdict"), rule_rows()),
+        ("rules", RULES, rule_rows()),
     ):
         typeset = [[_typeset(cell) for cell in row] for row in rows]
         table = markdown_table(head, typeset, texts=head)
