@@ -1,4 +1,4 @@
-"""The figures of docs/does_the_paper_hold.md, one for each finding, from the rows of studies."""
+"""The figures of the pages on the paper, one for each finding, from the rows of studies."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,15 +6,18 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
-from paper.prediction import DRAWS, LARGE, LAST_STEP, ROWS, known_prediction, rows_of
+from paper.prediction import LAST_STEP, ROWS, density, known_prediction, rows_of
 from paper.statistics.shares import shares_of
 from paper.statistics.spread import spread_of
 from paper.study_data import LOSS, SIZE, VARIANT, StudyData
 from paper.study_data import read_study as read
+from paper.two_readings import REGIONS as READ_REGIONS
+from paper.two_readings import TABLE
 from paper.verdicts.claims import EPOCHS, HARD_EXAMPLES, STEPS, hard_examples, times
 from paper.verdicts.comparisons import (
     by_count,
@@ -33,6 +36,7 @@ BUDGETS = {"equal epochs": EPOCHS, "equal steps": STEPS}
 REGIONS = {"lattice": "lattice", "sources": "sources", "field": "field", "r1": "R1", "r2": "R2"}
 REGIONS |= {"r3": "R3"}
 TANH = " × tanh"
+EARLY = 500  # steps, which all runs of other densities have
 
 
 @cache
@@ -168,26 +172,26 @@ def subsets() -> Figure:
                 axes[0].plot(row["sd"], place, ls="", label=first, **style(index))
             labels.append(f"{size:,} examples,\n{words}")
     axes[0].set_yticks(range(len(labels)), labels)
-    axes[0].set(xlim=(0, 25), xlabel="standard deviation [% of the MAE]")
+    axes[0].set(xlim=(0, None), xlabel="standard deviation [% of the MAE]")
     axes[0].invert_yaxis()
-    axes[0].legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
 def edge_cases() -> Figure:
     """What searches and random images reach, relative to the test set."""
     figure, axes = panels(1)
-    place = 0
+    place, labels = 0, list[str]()
     for name, words in (("_production", "production"), ("", "fixed values")):
         for _, row in beyond_the_test_set(study(f"worst_cases{name}_reduced")).iterrows():
             for index, kind in enumerate(("search", "random")):
                 label = {"search": "search", "random": "2,000 random images"}[kind]
                 axes[0].plot(row[kind], place, ls="", label=label * (not place), **style(index))
-            axes[0].text(1.43, place, words, va="center", fontsize=7)
+            labels.append(f"{words}, seed {place % 3}")
             place += 1
     axes[0].axvline(1, color="0.2", linewidth=0.8)
-    axes[0].set_yticks(range(place), [f"seed {k % 3}" for k in range(place)])
-    axes[0].set(xlim=(0.85, 1.6), xlabel="largest error / largest of the test set")
+    axes[0].set_yticks(range(place), labels)
+    axes[0].set(xlabel="largest error / largest of the test set")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 
@@ -255,7 +259,7 @@ def near_the_sources() -> Figure:
         log_axis(axis, "x")
         log_axis(axis, "y")
     axes[0].set_ylabel("MAE on the sources / that of zeros")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
@@ -271,7 +275,7 @@ def weights() -> Figure:
         axis.set_xscale("log")
         axis.set_xlim(0.4, 2.5)
         log_axis(axis, "x")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -306,29 +310,44 @@ def hard() -> Figure:
 
 
 def scale() -> Figure:
-    """The relative error against the steps, and against the lattice with the prediction."""
+    """The relative error against the steps, with the prediction, and against the density."""
     figure, [left, right] = panels(2)
-    rows = rows_of(RESULTS / ROWS)
-    largest = rows["patches"].max()
-    for index, (side, group) in enumerate(rows.groupby("lattice")):
-        by_step = group[group["patches"] == largest].groupby("step")["ln_error"]
-        means = np.exp(by_step.mean()[by_step.size() == DRAWS])
-        left.plot(means.index, means, label=f"{side}²", **style(index))
-    last = rows[rows["step"] == LAST_STEP]
-    for index, (patches, group) in enumerate(last.groupby("patches")):
-        means = np.exp(group.groupby("lattice")["ln_error"].mean())
-        label = f"{int(str(patches)) // 64} × 512² nodes"
-        right.plot(means.index, means, label=label, **style(index))
-    for index, found in enumerate(known_prediction()["relative_mae"].values()):
-        place = LARGE * 1.06 ** (index - 1)
-        right.vlines(place, found["low"], found["high"], color=COLORS[index], alpha=0.5)
-        right.plot(place, found["predicted"], "_", color=COLORS[index], markersize=9)
-    left.set(xlabel="steps", ylabel="lattice MAE / that of zeros", title="largest training set")
-    right.set(xlabel="side of the lattice", title=f"after {LAST_STEP:,} steps")
+    rows = rows_of(RESULTS / ROWS, all_densities=True)
+    rows = rows[rows["patches"] == rows["patches"].max()].assign(density=density)
+    early = rows[rows["step"] == EARLY]
+    for index, (side, group) in enumerate(rows[rows["sources"].isna()].groupby("lattice")):
+        for _, run in group.sort_values("step").groupby("seed"):
+            left.plot(run["step"], run["relative_mae"], **style(index))
+        of_lattice = early[early["lattice"] == side]
+        right.plot(of_lattice["density"], of_lattice["relative_mae"], ls="", **style(index))
+        left.plot([], [], label=f"{side}²", **style(index))
+    *_, predicted = known_prediction()["relative_mae"].values()
+    left.vlines(LAST_STEP, predicted["low"], predicted["high"], color="0.2", linewidth=3, alpha=0.4)
+    left.set(xlabel="steps", ylabel="lattice MAE / that of zeros")
+    right.set(xlabel="sources per 64×64 nodes", title=f"after {EARLY:,} steps")
     for axis in (left, right):
         log_axis(axis, "x")
         log_axis(axis, "y")
-        axis.legend()
+    figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+def two_readings() -> Figure:
+    """The shares of the lattice in each region against the number of sources."""
+    figure, [axis] = panels(1, height=2.8)
+    table = pd.read_csv(TABLE)
+    looks = {"production": ("-", "production"), "fixed": ("--", "fixed values")}
+    looks["plot"] = "o", "authors' plot"
+    for region, color in zip(READ_REGIONS, COLORS, strict=False):
+        for kind, (look, _) in looks.items():
+            axis.plot(table["n"], table[f"{region}: {kind}"], look, color=color)
+        end = (table["n"].iloc[-1], table[f"{region}: production"].iloc[-1])
+        axis.annotate(region, end, (8, -4), textcoords="offset points", color=color)
+    for look, words in looks.values():
+        axis.plot([], [], look, color="black", label=words)
+    axis.set(xlabel="number of sources n", ylabel="share of the lattice", yscale="log")
+    axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 22.8))
+    axis.legend(loc="lower right")
     return figure
 
 
@@ -356,4 +375,5 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "placements": placements_of_sources,
     "hard-examples": hard,
     "scale": scale,
+    "two-readings": two_readings,
 }

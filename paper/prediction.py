@@ -27,25 +27,48 @@ import pandas as pd
 from scipy import stats
 
 from paper.statistics.ratios import ratios
+from paper.study_data import counts_in
 from paper.verdicts.verdict import MARGIN, Verdict, decide
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = "scale.csv"
 SMALL, LARGE = (64, 128, 256), 512
+SOURCES = {64: "1", 128: "1-2", 256: "1-5", 512: "1-20"}  # the paper's density at most
+PLATEAU = 0.9  # of the error of zeros
 LAST_STEP, DRAWS = 2000, 3
 RATE, WIDTH, STEP_PATCHES = 1e-3, 8, 64
 CONFIDENCE = 0.95
-# mean number of sources on a lattice, times 64²-patches per step over those of a lattice
-PER_STEP = {64: 64 * 1.0, 128: 16 * 1.5, 256: 4 * 3.0, 512: 10.5}
+PER_STEP = {64: 64.0, 128: 24.0, 256: 12.0, 512: 10.5}  # mean number of sources
 
 
-def rows_of(file: Path) -> pd.DataFrame:
-    """The rows of the runs with the design's width and rate on test images, averaged weights."""
-    rows = pd.read_csv(file)
+def rows_of(file: Path, *, all_densities: bool = False) -> pd.DataFrame:
+    """The rows of the runs of the design, on test images, with averaged weights.
+
+    Runs with other numbers of sources are among them if `all_densities`.
+    """
+    rows = pd.read_csv(file, dtype={"sources": "str"})
     chosen = (rows["split"] == "test") & (rows["weights"] == "averaged")
     chosen &= (rows["width"] == WIDTH) & np.isclose(rows["rate"], RATE)
-    chosen &= rows["step_patches"] == STEP_PATCHES
+    chosen &= (rows["step_patches"] == STEP_PATCHES) & (rows["sources"].isna() | all_densities)
     return rows[chosen].assign(ln_error=np.log(rows["relative_mae"]))
+
+
+def density(rows: pd.DataFrame) -> pd.Series:
+    """Mean number of sources per 64×64 nodes."""
+    counts = rows["sources"].fillna(rows["lattice"].map(SOURCES)).map(counts_in)
+    return counts.map(np.mean) / (rows["lattice"] / 64) ** 2
+
+
+def leaving(rows: pd.DataFrame) -> dict[int, list[str]]:
+    """Lattice → for each draw of the largest set the recorded step by which the error is below 0.9
+    of the error of zeros, or the last step with a ">"."""
+    largest = rows[rows["patches"] == rows["patches"].max()].sort_values("step")
+    found: dict[int, list[str]] = {}
+    for (lattice, _), run in largest.groupby(["lattice", "seed"]):
+        left = run["step"][run["relative_mae"] < PLATEAU]
+        by = f"{left.iloc[0]:,}" if len(left) else f">{run['step'].iloc[-1]:,}"
+        found.setdefault(int(lattice), []).append(by)
+    return found
 
 
 def _places(model: str, lattices: pd.Series) -> np.ndarray:
@@ -125,6 +148,7 @@ def lattice_is_a_proxy(rows: pd.DataFrame) -> Verdict:
     side = max(largest.columns)
     ratio = found[str(side)]
     words = [f"{name}² {each}" for name, each in found.items()]
+    steps = (f"{name}² {', '.join(each)}" for name, each in leaving(rows).items())
     if side == LARGE:
         predicted = known_prediction()
         for size, (value, inside) in outcome(rows, predicted).items():
@@ -138,7 +162,8 @@ def lattice_is_a_proxy(rows: pd.DataFrame) -> Verdict:
             powerless=ratio.seen > MARGIN,
         ),
         f"{ratio.value:.0f} times the error at {side}²",
-        f"relative error / that at 64²: {'; '.join(words)}",
+        f"relative error / that at 64²: {'; '.join(words)}; steps until it is below "
+        f"{PLATEAU} of the error of zeros: {'; '.join(steps)}",
         ratio.seen_in_words,
     )
 

@@ -36,8 +36,8 @@ from diffkeras.config import Config
 from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.evaluation.images import draw_images
 from diffkeras.nn import encoder_decoder
+from paper.prediction import SOURCES
 
-SOURCES = {64: "1", 128: "1-2", 256: "1-5", 512: "1-20"}  # the paper's density at most
 PATCH = 64**2  # nodes that sizes and batches are counted in
 BATCH = 64  # patches
 SIZES = (1280, 5120, 20480)  # patches: 20 to 320 examples on the paper's lattice

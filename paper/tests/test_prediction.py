@@ -8,7 +8,9 @@ from click.testing import CliRunner
 from paper.prediction import (
     LAST_STEP,
     PER_STEP,
+    density,
     lattice_is_a_proxy,
+    leaving,
     main,
     outcome,
     predict,
@@ -30,7 +32,7 @@ def rows(law, noise: float = 0.02, lattices=(64, 128, 256), seed: int = 0) -> pd
         "step_patches": 64,
         "step": LAST_STEP,
     }
-    return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0)
+    return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0, sources="")
 
 
 def read(table: pd.DataFrame, folder) -> pd.DataFrame:
@@ -54,6 +56,25 @@ def test_the_interval_contains_what_each_model_says(model, tmp_path):
         assert values == pytest.approx([value for value, _ in found.values()], rel=0.03)
     wrong = outcome(there.assign(ln_error=there["ln_error"] + 3), prediction)
     assert not any(inside for _, inside in wrong.values())
+
+
+def test_runs_leave_the_plateau_at_a_step(tmp_path):
+    late = rows(lambda n: 1.2 if n < 128 else 2.5)  # times p^−0.1: 0.44 and 0.93
+    early = late.assign(step=250, relative_mae=1.0)
+    found = leaving(read(pd.concat([late, early]), tmp_path))
+    assert found == {64: ["2,000"] * 3, 128: [">2,000"] * 3, 256: [">2,000"] * 3}
+
+
+def test_other_densities_are_no_part_of_the_design(tmp_path):
+    dense = rows(lambda n: 0.1, lattices=(256,)).assign(sources="16")
+    pd.concat([dense, rows(lambda n: 0.1)]).to_csv(tmp_path / "rows.csv", index=False)
+    assert rows_of(tmp_path / "rows.csv")["sources"].isna().all()
+    found = rows_of(tmp_path / "rows.csv", all_densities=True)
+    assert density(found).groupby(found["lattice"]).unique().map(sorted).to_dict() == {
+        64: [1],
+        128: [1.5 / 4],
+        256: [3 / 16, 1],
+    }
 
 
 def test_a_prediction_comes_before_the_runs(tmp_path):
