@@ -19,7 +19,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from diffkeras import DiffkerasError, load_surrogate
+from diffkeras import DiffkerasError, Sources, load_surrogate
 from diffkeras.config import Config
 from diffkeras.surrogates.surrogate import Surrogate
 from paper.study_data import read_study, write_table
@@ -29,9 +29,8 @@ from paper.worst_cases.errors import (
     certify_candidates,
     choose_starts,
     measure_test_images,
-    space_of,
 )
-from paper.worst_cases.image_space import Candidate, ImageSpace
+from paper.worst_cases.image_space import ImageSpace
 from paper.worst_cases.search import Search, search_at_random, search_from
 
 STUDIES = Path("saved_models/studies")
@@ -61,13 +60,11 @@ def search_run(surrogate: Surrogate, config: Config, settings: Settings) -> pd.D
         config: of the test images; they decide the distribution.
         settings: of the searches.
 
-    Raises:
-        ConfigurationError: clustered sources, none, or media that vary.
     """
     errors, images = measure_test_images(surrogate, config)
     rows = []
     for number, start in enumerate(choose_starts(errors, settings.starts).to_dict("records")):
-        space = space_of(config, start["sources"])
+        space = ImageSpace(config.recipe(start["sources"]))
         image = images[start["sources"], start["start_example"]]
         found = _search(surrogate, space, image, settings, number)
         rows.append({"search": number} | start | found)
@@ -76,7 +73,7 @@ def search_run(surrogate: Surrogate, config: Config, settings: Settings) -> pd.D
 
 
 def _search(
-    surrogate: Surrogate, space: ImageSpace, start: Candidate, settings: Settings, number: int
+    surrogate: Surrogate, space: ImageSpace, start: Sources, settings: Settings, number: int
 ) -> dict[str, Any]:
     """What a search found, as columns of searches.csv."""
     rngs = np.random.default_rng([settings.seed, number]).spawn(2)
@@ -99,13 +96,10 @@ def _search(
     }
 
 
-def discs_as_json(candidate: Candidate) -> str:
-    """Rows, columns, radii and values of an image's discs, and its diffusion length if any."""
+def discs_as_json(sources: Sources) -> str:
+    """Rows, columns, radii and values of an image's discs."""
     names = ("rows", "columns", "radii", "values")
-    discs: dict[str, Any] = {name: getattr(candidate.sources, name).tolist() for name in names}
-    if candidate.diffusion_length is not None:
-        discs["diffusion_length"] = candidate.diffusion_length
-    return json.dumps(discs)
+    return json.dumps({name: getattr(sources, name).tolist() for name in names})
 
 
 def search_study(directory: Path, runs_dir: Path, config: Config, settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """The errors of a surrogate on images that a search tries, and what is proven of some of them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,29 +9,16 @@ from numpy.typing import NDArray
 
 from diffkeras import solve
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Example, ExampleRecipe
+from diffkeras.physics import Sources
 from diffkeras.surrogates.surrogate import Surrogate
-from paper.worst_cases.image_space import Candidate, ImageSpace
+from paper.worst_cases.image_space import ImageSpace
 
 BATCH = 64  # images that are predicted at once
 EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 
 
-def space_of(config: Config, count: int) -> ImageSpace:
-    """The images of one source count that the data of a configuration are drawn from.
-
-    Raises:
-        ConfigurationError: media that vary, or as `ImageSpace`.
-    """
-    recipe = config.recipe(count)
-    if config.data.maps or not isinstance(recipe, ExampleRecipe):
-        raise ConfigurationError("data: a search for worst cases varies random sources alone")
-    return ImageSpace(recipe)
-
-
 def candidate_errors(
-    surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Candidate]
+    surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Sources]
 ) -> NDArray[np.float64]:
     """(candidates,) max |prediction − field| over the nodes, on the scale of the dataset's fields.
 
@@ -47,15 +33,9 @@ def _largest(predictions: NDArray, fields: NDArray) -> NDArray[np.float64]:
     return np.abs(predictions - fields.astype(np.float64)).max(axis=(1, 2))
 
 
-def candidate_of(example: Example, recipe: ExampleRecipe) -> Candidate:
-    """A test image as an image of the search."""
-    sources = replace(example.sources, lattice=recipe.lattice, overlap=recipe.placement.overlap)
-    return Candidate(sources, example.diffusion_length)
-
-
 def measure_test_images(
     surrogate: Surrogate, config: Config
-) -> tuple[pd.DataFrame, dict[tuple[int, int], Candidate]]:
+) -> tuple[pd.DataFrame, dict[tuple[int, int], Sources]]:
     """The errors of all test images, and the images by source count and number.
 
     Returns:
@@ -64,10 +44,10 @@ def measure_test_images(
     """
     parts, images = [], {}
     for count in config.data.sources:
-        space = space_of(config, count)
+        space = ImageSpace(config.recipe(count))
         numbers = range(config.data.test_examples)
         for number, example in zip(numbers, space.recipe.examples("test", numbers), strict=True):
-            images[count, number] = candidate_of(example, space.recipe)
+            images[count, number] = space.given(example)
         own = [images[count, number] for number in numbers]
         found = [candidate_errors(surrogate, space, own[k : k + BATCH]) for k in numbers[::BATCH]]
         table = pd.DataFrame({"start_example": numbers, "start_error": np.concatenate(found)})
@@ -91,7 +71,7 @@ def choose_starts(errors: pd.DataFrame, number: int) -> pd.DataFrame:
 
 
 def certify_candidates(
-    surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Candidate]
+    surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Sources]
 ) -> dict[str, Any]:
     """Bound the errors on one or more images, and compare the bounds with the true errors.
 
@@ -110,7 +90,7 @@ def certify_candidates(
     return {"certified_images": len(rows), "violations": violations, **largest}
 
 
-def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Candidate) -> dict[str, Any]:
+def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Sources) -> dict[str, Any]:
     problem = space.problem(candidate)
     exact = solve(problem, tolerance=EXACT)
     maximum = float(exact.field.max()) if space.recipe.divide_by_maximum else 1.0

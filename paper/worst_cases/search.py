@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, OptimizeResult, differential_evolution
 
-from paper.worst_cases.image_space import Candidate, ImageSpace, Vector
+from diffkeras import Sources
+from paper.worst_cases.image_space import ImageSpace, Vector
 
 # images → the error of each, which the search maximises
-Errors = Callable[[Sequence[Candidate]], NDArray[np.float64]]
+Errors = Callable[[Sequence[Sources]], NDArray[np.float64]]
 
 POPULATION = 40  # from 20 to 60 tried, this found the largest errors after 2000 images
 LEAST_POPULATION = 5  # SciPy takes no fewer
@@ -32,7 +33,6 @@ class Search:
     Attributes:
         errors: the measure of images.
         evaluations: largest number of images.
-        progress: called with the number of images that were tried since the last call.
         tried: number of images so far.
         worst: the one with the largest error.
         error: its error; −1 before any was tried.
@@ -41,30 +41,28 @@ class Search:
 
     errors: Errors
     evaluations: int
-    progress: Callable[[int], object] = lambda number: None
     tried: int = 0
-    worst: Candidate | None = None
+    worst: Sources | None = None
     error: float = -1.0
-    population: list[Candidate] = field(default_factory=list)
+    population: list[Sources] = field(default_factory=list)
 
     @property
     def left(self) -> int:
         """How many more images may be tried."""
         return self.evaluations - self.tried
 
-    def measure(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    def measure(self, candidates: Sequence[Sources]) -> NDArray[np.float64]:
         """The errors of some images, at most as many as are left."""
         errors = self.errors(candidates)
         self.tried += len(candidates)
         best = int(errors.argmax())
         if errors[best] > self.error:
             self.worst, self.error = candidates[best], float(errors[best])
-        self.progress(len(candidates))
         return errors
 
 
 def search_from(
-    start: Candidate, space: ImageSpace, search: Search, rng: np.random.Generator
+    start: Sources, space: ImageSpace, search: Search, rng: np.random.Generator
 ) -> Search:
     """Maximise the error by differential evolution (Storn & Price 1997, SciPy's "best1bin").
 
@@ -121,7 +119,7 @@ def search_at_random(space: ImageSpace, search: Search, rng: np.random.Generator
 
 
 def _first_population(
-    start: Candidate, space: ImageSpace, evaluations: int, rng: np.random.Generator
+    start: Sources, space: ImageSpace, evaluations: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(members, entries): the start first, then images around it, then random ones."""
     members = max(LEAST_POPULATION, min(POPULATION, evaluations // GENERATIONS))

@@ -3,14 +3,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from diffkeras import load_config, solve
-from diffkeras.errors import ConfigurationError, RunError
+from diffkeras import solve
+from diffkeras.errors import RunError
 from paper.worst_cases import errors as module
 from paper.worst_cases.errors import (
     candidate_errors,
     certify_candidates,
-    space_of,
 )
+from paper.worst_cases.image_space import ImageSpace
 from tests.helpers.known_networks import surrogate_of
 
 READINGS = {
@@ -26,14 +26,14 @@ def config(request, tiny):
 
 
 def test_bounds_hold_and_errors_are_true(config):
-    space, rng = space_of(config, 2), np.random.default_rng(0)
+    space, rng = ImageSpace(config.recipe(2)), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(6)]
     # a network that predicts the same field whatever it is given
     predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
     surrogate = surrogate_of(predicted, config)
     found = certify_candidates(surrogate, space, candidates)
     assert (found["certified_images"], found["violations"]) == (6, 0)
-    images = [one.sources.image(space.recipe.lattice) for one in candidates]
+    images = [one.image(space.recipe.lattice) for one in candidates]
     divided = space.recipe.divide_by_maximum
     largest = 0.0
     for candidate, image in zip(candidates, images, strict=True):
@@ -47,7 +47,7 @@ def test_bounds_hold_and_errors_are_true(config):
 
 
 def test_a_bound_that_is_too_small_is_counted(config, monkeypatch):
-    space, rng = space_of(config, 2), np.random.default_rng(0)
+    space, rng = ImageSpace(config.recipe(2)), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(4)]
     surrogate = surrogate_of(rng.uniform(0, 1, (1, 16, 16)).astype(np.float32), config)
     solve, solved = module.solve, []
@@ -66,16 +66,7 @@ def test_a_bound_that_is_too_small_is_counted(config, monkeypatch):
 
 
 def test_predictions_that_are_not_finite_are_refused(tiny):
-    space = space_of(tiny, 1)
+    space = ImageSpace(tiny.recipe(1))
     surrogate = surrogate_of(np.full((1, 16, 16), np.nan), tiny)
     with pytest.raises(RunError, match="not finite"):
         candidate_errors(surrogate, space, [space.sample(np.random.default_rng(0))])
-
-
-def test_only_random_sources_are_searched(tiny):
-    clustered = tiny.with_overrides({"data.placement.kind": "clustered"})
-    with pytest.raises(ConfigurationError, match="clustered"):
-        space_of(clustered, 1)
-    tissue = load_config("tissue")
-    with pytest.raises(ConfigurationError, match="random sources alone"):
-        space_of(tissue, tissue.data.sources[0])

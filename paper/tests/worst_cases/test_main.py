@@ -10,9 +10,8 @@ import pytest
 from diffkeras import Sources, load_surrogate, solve
 from paper.study_data import read_study
 from paper.tests.synthetic_study import synthetic_study, write_study
+from paper.tests.worst_cases.membership import belongs
 from paper.worst_cases.__main__ import Settings, search_run, search_study
-from paper.worst_cases.errors import space_of
-from tests.helpers.image_membership import belongs
 from tests.helpers.tables import read_csv
 
 # what the statistics and the appendix read
@@ -54,7 +53,7 @@ def test_the_found_image_has_the_found_error(searches, run_dir, tiny):
         assert row["ratio"] == pytest.approx(error / row["test_max_error"], rel=1e-4)
         assert error >= row["start_error"] * (1 - 1e-6)
         sources = Sources(**{**vars(sources), "lattice": (16, 16)})
-        assert belongs(sources, space_of(tiny, row["sources"]).recipe)
+        assert belongs(sources, tiny.recipe(row["sources"]))
         assert (row["violations"], row["evaluations"]) == (0, 120)
         # the found image, the start, and the last population of 120 / 10 images
         assert row["certified_images"] == 14

@@ -4,21 +4,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffkeras.physics import ExampleRecipe, Medium
-from paper.worst_cases.image_space import Candidate, ImageSpace
+from diffkeras.physics import ExampleRecipe, Medium, Sources
+from paper.tests.worst_cases.membership import belongs
+from paper.worst_cases.image_space import ImageSpace
 from paper.worst_cases.search import Search, search_at_random, search_from
-from tests.helpers.image_membership import belongs
 
 RECIPE = ExampleRecipe(2, (48, 40), Medium(decay=0.05), 2.0)
 SPACE = ImageSpace(RECIPE)
 START = SPACE.sample(np.random.default_rng(7))
 
 
-def far_from_the_target(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+def far_from_the_target(candidates: Sequence[Sources]) -> NDArray[np.float64]:
     """1 where the disc of value 1 is at (11, 30), and the other next to it with the value 0.25."""
     errors = []
-    for candidate in candidates:
-        sources = candidate.sources
+    for sources in candidates:
         strong = int(sources.values.argmax())
         weak = 1 - strong
         place = np.array([sources.rows, sources.columns]).T
@@ -38,7 +37,7 @@ def evolve(evaluations: int, seed: int = 0, **kwargs) -> Search:
 def test_it_finds_a_known_maximum_that_random_images_miss():
     found = evolve(2000)
     assert found.error > 0.95
-    sources = found.worst.sources
+    sources = found.worst
     strong = int(sources.values.argmax())
     assert (sources.rows[strong], sources.columns[strong]) == (11, 30)
     assert sources.values[1 - strong] == pytest.approx(0.25, abs=0.05)
@@ -50,18 +49,17 @@ def test_it_finds_a_known_maximum_that_random_images_miss():
 @pytest.mark.parametrize("evaluations", [1, 4, 57, 300])
 def test_it_measures_exactly_as_many_images_as_it_may(evaluations):
     for run in (search_from, search_at_random):
-        measured: list[Candidate] = []
+        measured: list[Sources] = []
 
-        def errors(candidates: Sequence[Candidate], measured=measured) -> NDArray[np.float64]:
+        def errors(candidates: Sequence[Sources], measured=measured) -> NDArray[np.float64]:
             measured.extend(candidates)
             return far_from_the_target(candidates)
 
-        reported: list[int] = []
-        begun = Search(errors, evaluations, reported.append)
+        begun = Search(errors, evaluations)
         rng = np.random.default_rng(0)
         done = run(START, SPACE, begun, rng) if run is search_from else run(SPACE, begun, rng)
-        assert len(measured) == done.tried == sum(reported) == evaluations
-        assert all(belongs(candidate.sources, RECIPE) for candidate in measured)
+        assert len(measured) == done.tried == evaluations
+        assert all(belongs(candidate, RECIPE) for candidate in measured)
         known = {SPACE.encode(candidate).tobytes() for candidate in measured}
         assert {SPACE.encode(candidate).tobytes() for candidate in done.population} <= known
 
@@ -75,10 +73,10 @@ def test_vectors_without_an_image_are_never_measured_nor_found():
     assert sum(space.decode(vector) is None for vector in vectors) > 25
     start = space.sample(np.random.default_rng(0))
 
-    def errors(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        assert all(belongs(candidate.sources, recipe) for candidate in candidates)
+    def errors(candidates: Sequence[Sources]) -> NDArray[np.float64]:
+        assert all(belongs(candidate, recipe) for candidate in candidates)
         return np.zeros(len(candidates))  # any is better than none
 
     done = search_from(start, space, Search(errors, 200), np.random.default_rng(0))
     assert done.error == 0
-    assert all(belongs(candidate.sources, recipe) for candidate in done.population)
+    assert all(belongs(candidate, recipe) for candidate in done.population)
