@@ -107,8 +107,7 @@ def rows_of(config: Config, seed: int, test: ImageBatch) -> list[dict[str, objec
 @click.option("--output", default=RESULTS / "hard_examples.csv", type=click.Path(path_type=Path))
 def main(seeds: int, output: Path) -> None:
     config = load_config("reduced_production", RECIPE)
-    known = {SEED: "str", VARIANT: "str"}
-    table = read_table(output, known) if output.exists() else pd.DataFrame({SEED: []})
+    table = read_table(output, (SEED, VARIANT)) if output.exists() else pd.DataFrame({SEED: []})
     test = drawn_images(config)
     for seed in range(seeds):
         if str(seed) not in set(table[SEED]):

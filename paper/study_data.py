@@ -1,19 +1,14 @@
 """The tables of a study, which `diffkeras study` writes: the input of all statistics."""
 
-import contextlib
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diffkeras import DiffkerasError
-from diffkeras.errors import RunError
-from diffkeras.evaluation.errors import ERRORS, MAES
+from diffkeras.evaluation.errors import MAES
 from diffkeras.view.target import REGIONS
 
 STUDY_FILE = "study.json"  # file that identifies the directory of a study
@@ -176,69 +171,21 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, index=False, lineterminator="\n")
 
 
-def read_table(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """A table from a CSV file.
-
-    `types` are those of columns that pandas can't infer: "str" keeps "1", "1.0" and "None" as they
-    are.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    try:
-        content = path.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("it is cut off")
-        columns = pd.read_csv(io.BytesIO(content), nrows=0).columns
-        text = {name: kind for name, kind in types.items() if kind == "str" and name in columns}
-        missing = {name: [""] for name in columns if name not in text}
-        table = pd.read_csv(
-            io.BytesIO(content), dtype=text, keep_default_na=False, na_values=missing
-        )
-        return table.astype({name: kind for name, kind in types.items() if name in columns})
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is missing or damaged: {error}") from None
+def read_table(path: Path, text: Collection[str]) -> pd.DataFrame:
+    """A table from a CSV file; columns of `text` keep "1", "1.0" and "None" as they are."""
+    columns = pd.read_csv(path, nrows=0).columns
+    types = {name: "str" for name in columns if name in text}
+    missing = {name: [""] for name in columns if name not in text}
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
 
 
 def read_study(directory: Path) -> StudyData:
-    """The measurements of a study from its tables.
-
-    Raises:
-        RunError: study.json or a table is missing or damaged.
-    """
-    factors = read_description(directory)["factors"]
-    text = dict.fromkeys((*factors, *TEXT), "str")
-    files = {name: directory / f"{name}.csv" for name in ("runs", "baselines", "searches")}
-    runs, baselines = (read_table(files[name], text) for name in ("runs", "baselines"))
-    for table, file, needed in (
-        (runs, files["runs"], (*factors, "run", "test_set", "sources", SIZE, *ERRORS)),
-        (baselines, files["baselines"], ("method", "test_set", "sources", *ERRORS)),
-    ):
-        if missing := set(needed) - set(table):
-            raise RunError(f"{file} is damaged: it has no column {min(missing)}")
-    searches = read_table(files["searches"], text) if files["searches"].is_file() else None
-    return StudyData(factors, runs, baselines, searches)
-
-
-@contextlib.contextmanager
-def names_damaged(files: Sequence[Path]) -> Iterator[None]:
-    """Turn an error about missing or wrong content into a RunError that names the files."""
-    try:
-        yield
-    except DiffkerasError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        names = " or ".join(map(str, files))
-        raise RunError(f"{names} is damaged ({type(error).__name__}: {error})") from None
-
-
-def read_description(directory: Path) -> dict[str, Any]:
-    """The content of study.json: what the study is, and what it was run on."""
-    file = directory / STUDY_FILE
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is missing or damaged: {error}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("factors"), dict):
-        raise RunError(f"{file} is damaged, or written by another program")
-    return content
+    """The measurements of a study from its tables."""
+    factors = json.loads((directory / STUDY_FILE).read_text(encoding="utf-8"))["factors"]
+    text, searches = (*factors, *TEXT), directory / "searches.csv"
+    runs, baselines = (
+        read_table(directory / f"{name}.csv", text) for name in ("runs", "baselines")
+    )
+    return StudyData(
+        factors, runs, baselines, read_table(searches, text) if searches.is_file() else None
+    )

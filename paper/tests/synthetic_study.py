@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diffkeras.evaluation.errors import ERRORS
 from paper.study_data import (
     ALL,
     DRAW,
-    ERRORS,
     LOSS,
     ORDER_SEED,
     SEED,
     SIZE,
+    STUDY_FILE,
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
@@ -221,26 +222,10 @@ def _in_words(counts: Sequence[int]) -> str:
 
 
 def write_study(directory: Path, data: StudyData) -> None:
-    """The files of a finished study, as `diffkeras study` writes them."""
+    """The files of a finished study, as far as `read_study` reads them."""
     directory.mkdir(parents=True, exist_ok=True)
     write_table(directory / "runs.csv", data.runs)
     write_table(directory / "baselines.csv", data.baselines)
     if data.searches is not None:
         write_table(directory / "searches.csv", data.searches)
-    number = len(data.overall)
-    description = {
-        "name": directory.name,
-        "factors": data.factors,
-        "lattice": [64, 64],
-        "sources": "sources of fixed value",
-        "runs": {"planned": number, "finished": number, "failed": 0},
-        "test_images": {"test": "20 images for each of 1-5 sources"},
-        "budget": "Equal steps: every run trains for 400 steps of 16 examples.",
-        "training_seconds": 100.0,
-        "machines": ["a machine with 2 cores"],
-        "versions": [{"diffkeras": "0.1.0"}],
-        "commits": [],
-        "command": "diffkeras study",
-        "date": "2025-01-01",
-    }
-    (directory / "study.json").write_text(json.dumps(description))
+    (directory / STUDY_FILE).write_text(json.dumps({"factors": data.factors}))

@@ -1,7 +1,6 @@
 """The paper's claims and our questions: the rule of each, and what it is applied to."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from paper.study_data import (
     STUDY_FILE,
     VARIANT,
     StudyData,
-    TooFewRunsError,
-    names_damaged,
     read_study,
     read_table,
 )
@@ -320,8 +317,7 @@ def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
         for label, name in {**claim.studies, **claim.elsewhere, **more}.items():
             if (results / "studies" / name / STUDY_FILE).is_file():
                 data = read_study(results / "studies" / name)
-                with _names_rows(results / "studies" / name):
-                    yield Judged(claim, label, claim.rule(data), label in claim.studies)
+                yield Judged(claim, label, claim.rule(data), label in claim.studies)
     if (file := results / HARD_EXAMPLES.studies["64², equal steps"]).is_file():
         verdict = HARD_EXAMPLES.rule(hard_examples(file))
         yield Judged(HARD_EXAMPLES, "64², equal steps", verdict, True)
@@ -331,20 +327,9 @@ def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
 
 def hard_examples(file: Path) -> StudyData:
     """The rows of the hard examples, whose runs are in two stages and no study's."""
-    runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
-    with names_damaged([file]):
-        factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
-        return StudyData(factors, runs.assign(run=runs.index), runs.iloc[:0])
-
-
-@contextmanager
-def _names_rows(study: Path) -> Iterator[None]:
-    """Turn errors about the rows of a study into a RunError that names it."""
-    try:
-        with names_damaged([study / file for file in (STUDY_FILE, "runs.csv", "searches.csv")]):
-            yield
-    except TooFewRunsError as error:
-        raise RunError(f"{study} has too few runs: {error}") from None
+    runs = read_table(file, (VARIANT, SEED)).assign(test_set="test", sources=ALL)
+    factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
+    return StudyData(factors, runs.assign(run=runs.index), runs.iloc[:0])
 
 
 def _speeds(benchmarks: Path) -> Iterator[Judged]:
@@ -390,10 +375,9 @@ def _rows(file: Path, where: dict[str, str]) -> pd.DataFrame:
     Raises:
         RunError: there are none.
     """
-    table = read_table(file, dict.fromkeys(where, "str"))
-    with names_damaged([file]):
-        for name, value in where.items():
-            table = table[table[name] == value]
+    table = read_table(file, where)
+    for name, value in where.items():
+        table = table[table[name] == value]
     if table.empty:
         raise RunError(f"{file} has no row for {where}; measure it, and run this again")
     return table

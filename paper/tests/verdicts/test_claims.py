@@ -115,12 +115,3 @@ def test_each_figure_of_the_pages_is_drawn():
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_figures_have_content(name):
     assert all(axis.has_data() for axis in figures.draw(name).axes)
-
-
-def test_damaged_rows_are_named(tmp_path):
-    study = tmp_path / "studies" / "source_counts_reduced"
-    shutil.copytree(RESULTS / "studies" / "source_counts_reduced", study)
-    rows = pd.read_csv(study / "runs.csv", dtype=str, keep_default_na=False)
-    rows[rows["training.seed"] == "0"].to_csv(study / "runs.csv", index=False)
-    with pytest.raises(RunError, match=r"source_counts_reduced has too few runs: .* two common"):
-        list(judged(tmp_path, BENCHMARKS))
