@@ -77,7 +77,7 @@ class FirstCalls(NamedTuple, Generic[T]):
     first: float  # its seconds
     memory: float  # the peak resident memory of the process, `PEAK`, with Python and its libraries
     fastest: float  # the seconds of the fastest of all calls
-    quartiles: tuple[float, float]  # of the seconds of the calls after the first, if there are any
+    quartiles: list[float]  # of the seconds of the calls after the first; empty below three
     others: list[float]  # the seconds of the fastest call of each other function
 
 
@@ -106,12 +106,9 @@ def first_calls(
     return FirstCalls(result, first, memory, min(first, *fastest[:own]), again, rest)
 
 
-def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """The lower and the upper one, between neighbours by linear interpolation."""
-    if len(values) == 1:
-        return values[0], values[0]
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, high
+def quartiles(values: Sequence[float]) -> list[float]:
+    """The lower and the upper one, by linear interpolation; none of fewer than three values."""
+    return statistics.quantiles(values, n=4, method="inclusive")[::2] if len(values) > 2 else []
 
 
 def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
