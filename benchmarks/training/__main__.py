@@ -6,7 +6,7 @@
 The network is the paper's, with 50,307,969 parameters. diffkeras trains as `diffkeras train` does:
 with `model.fit` on its tf.data pipeline that reads stored examples, with the configured loss,
 metrics and Adam, but without callbacks. Inference uses `serve` of the exported SavedModel, and
-`Surrogate.predict`. PyTorch computes on one batch in memory, eagerly, in four forms: contiguous or
+`Surrogate.fields`. PyTorch computes on one batch in memory, eagerly, in four forms: contiguous or
 channels last, with Conv2d or ConvTranspose2d in the decoder. The fastest form counts. It uses its
 default Adam and the fused one. Both networks have the same weights; if their outputs differ by 1e-4
 of the largest, the benchmark stops.
@@ -43,7 +43,7 @@ PAIRS = [  # of diffkeras, of PyTorch
     ("training", "training"),
     ("training", "training, fused Adam"),
     ("SavedModel", "inference"),
-    ("Surrogate.predict", "inference"),
+    ("Surrogate.fields", "inference"),
 ]
 COLUMNS = ["nodes", "batch", "diffkeras", "PyTorch", "diffkeras [1/s]", "quartiles [1/s]"]
 COLUMNS += ["PyTorch [1/s]", "PyTorch's quartiles [1/s]", "ratio", "ratio in processor time"]

@@ -93,7 +93,7 @@ class Rates:
             return self.fit(number)
         step = {
             "SavedModel": lambda: self.loaded.serve(self.images).numpy(),
-            "Surrogate.predict": lambda: self.surrogate.predict(self.images[..., 0]).field,
+            "Surrogate.fields": lambda: self.surrogate.fields(self.images[..., 0]),
         }[what]
         step()
         number = max(2, round(seconds / timed(step, 1)[0]))
