@@ -17,7 +17,7 @@ from paper.statistics.ratios import PERCENTILES
 
 Array = NDArray[np.float64]
 RESAMPLES = 1000
-GRID = 600  # slopes that are tried
+GRID = 2400  # slopes that are tried
 STEEPEST = 1e6  # a / b of a logarithm that reaches 0 at the largest size, in units of its error
 CLEAR = 2.0  # a smaller difference of AICc says nothing (Burnham and Anderson 2002, section 2.6)
 
