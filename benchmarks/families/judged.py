@@ -125,7 +125,8 @@ def write_verdicts(output: Path, caption: str) -> None:
         of_problem = [measured[name] for name in names]
         in_batch = f"{best / float(row['of 64 [ms]']):.1f}×"
         speeds = [each["speed-up"] for each in of_problem]
-        speeds[1] += f" ({row['rounds']})"
+        if row["rounds"]:
+            speeds[1] += f" ({row['rounds']})"
         rows.append([problem, *speeds, in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
     columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, 64 at once", "pays"]
