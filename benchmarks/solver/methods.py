@@ -169,8 +169,8 @@ METHODS: dict[str, Method] = {
 def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, Any]:
     """Measure one method on one problem, in its own process, and write its field.
 
-    Seconds of the first call and the fastest, quartiles of the others, peak memory [MB], and seconds
-    of a transform pair, called in turn; with production also of the bare inverse.
+    Seconds of the first call and the fastest, quartiles of the others, peak memory [MB], and
+    seconds of a transform pair, called in turn; with production also of the bare inverse.
     """
     image = source_image(side, count)
     others = {} if method == FLOOR else {"pair": transform_pair(image)}
