@@ -113,7 +113,6 @@ def export_surrogate(
     surrogate: Surrogate, format: str, path: Path, lattice: tuple[int, int] | None = None
 ) -> Export:
     """As `export`, for a surrogate that is loaded already."""
-    check_format(format)
     chosen = FORMATS[format]
     lattice = lattice or surrogate.lattice
     try:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,9 +61,9 @@ def replacing_onnx(surrogate: Surrogate, path: Path, _: Any = None) -> Iterator[
         raise ExportError(
             f"ONNX can't express this network: {reason.splitlines()[0]:.300}; export a SavedModel"
         ) from error
-    with replacing(path) as partial:
-        partial.write_bytes(content)
-        yield partial
+    with replacing(path) as beside:
+        beside.write_bytes(content)
+        yield beside
 
 
 def load_onnx(path: Path) -> Runner:
@@ -79,26 +80,20 @@ def load_onnx(path: Path) -> Runner:
     return run
 
 
-def fields_function(surrogate: Surrogate) -> Any:
-    """`serve` of the SavedModel without its checks, for which ONNX has no operations."""
-
-    def network(x: tf.Tensor) -> tf.Tensor:
-        return surrogate.model(x, training=False)
-
-    def fields(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {OUTPUT: surrogate.config.view.fields(network, inputs, xp=ELEMENTARY)}
-
-    return named_function(fields, input_specs(surrogate))
-
-
 def _converted(surrogate: Surrogate) -> bytes:
     """The graph of network and physics, with the description among its metadata."""
     import onnx
     import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL + 1)
-    function = fields_function(surrogate)
-    model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+
+    def fields(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:  # without checks of the input
+        network = partial(surrogate.model, training=False)
+        return {OUTPUT: surrogate.config.view.fields(network, inputs, xp=ELEMENTARY)}
+
+    specs = input_specs(surrogate)
+    function = named_function(fields, specs)
+    model, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET)
     for value in (*model.graph.input, *model.graph.output):
         axes = value.type.tensor_type.shape.dim
         for axis, name in zip(axes, AXES, strict=False):

@@ -135,10 +135,9 @@ class ModelConfig(_Parameters):
     @cached_property
     def keys_used(self) -> tuple[str, ...]:
         """The keys of this section that have an effect with this architecture."""
-        common = ["architecture", "fixed_values", "corrections", "transform"]
-        if self.definition.knows_equation:
-            common.remove("fixed_values")
-        used = {*common, *(["arguments"] if self.is_own else self.parameters)}
+        used = {"architecture", "corrections", "transform"}
+        used |= {"arguments"} if self.is_own else {*self.parameters}
+        used |= set() if self.definition.knows_equation else {"fixed_values"}
         return tuple(key for key in self.to_dict() if key in used)
 
     @cached_property

@@ -112,10 +112,9 @@ class Surrogate:
         Logs a warning, once for each surrogate, for lattices, source counts, radii, values and maps
         outside the trained ranges, as far as images show them.
 
-        If the dataset's fields are divided by their maximum, the network knows only the shape of a
-        field. Its size is then the one that balances production with decay and flow, each node
-        weighted by how far the predicted shape exceeds a tenth of the maximum. The field is 0 if
-        there are no sources, or if the shape exceeds a tenth on none of them.
+        If the dataset's fields are divided by their maximum, the network predicts only the shape of
+        a field. Its size is then the one that balances production with decay and flow, each node
+        weighted by how far the shape exceeds a tenth of its maximum.
 
         Args:
             problem: for which the surrogate was trained. Or a source image and the keywords of a
@@ -146,10 +145,8 @@ class Surrogate:
             as_problem(problem, keywords, SurrogateKeywords)  # an error if there are some
         else:
             problem = self.problem(problem, **keywords)
-        if tolerance is not None:
-            tolerance = check_relative_tolerance(tolerance)
-        prediction = Prediction(self._fields([problem])[0], problem)
-        return prediction if tolerance is None else prediction.within(tolerance)
+        [prediction] = self.predict_many([problem], tolerance=tolerance)
+        return prediction
 
     def predict_many(
         self,
@@ -233,8 +230,8 @@ class Surrogate:
         self, problems: Sequence[Problem], batch_size: int | None = None, *, divided: bool = False
     ) -> NDArray[np.float32]:
         """The network's fields of problems of one lattice, with warnings of unusual inputs."""
-        size = self.config.evaluation.batch_size if batch_size is None else batch_size
-        size = check_whole("batch_size", size, 1)
+        default = self.config.evaluation.batch_size
+        size = check_whole("batch_size", default if batch_size is None else batch_size, 1)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
@@ -268,13 +265,11 @@ class Surrogate:
 
     @cached_property
     def _lattices(self) -> set[tuple[int, ...]]:
-        """Those that the network has been found to take; `build_model` checks the training's."""
-        return {self.lattice}
+        return {self.lattice}  # that the network is known to take
 
     @cached_property
     def _warned(self) -> set[str]:
-        """The warnings that were logged."""
-        return set()
+        return set()  # what was logged
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:

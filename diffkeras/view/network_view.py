@@ -48,21 +48,14 @@ class NetworkView(TrainedProblems):
     "diffusion_length" (batch,) [length], or maps of the shape of the images, in the units of
     `physics.maps_of`. A single example has no batch axis. Arrays are NumPy's, or of the
     array namespace `xp`, such as `keras.ops`.
-
-    Attributes:
-        transform: from the linear to the network's scale, of images and fields.
-        any_lattice: whether the network is the same on every lattice, as corrections alone are.
     """
 
-    transform: Transform
-    any_lattice: bool
+    transform: Transform  # from the linear to the network's scale, of images and fields
+    any_lattice: bool  # whether the network is the same on every lattice, as corrections alone are
 
     @property
     def scales(self) -> bool:
-        """Whether images are divided by their largest value.
-
-        What sides of a given value or flux supply can't be divided.
-        """
+        """Whether images are divided by their largest value; what sides supply can't be."""
         return self.recipe.medium.has_homogeneous_sides
 
     @property
@@ -151,17 +144,10 @@ class NetworkView(TrainedProblems):
     def fields(
         self, network: Network, inputs: Mapping[str, Any], *, divided: bool = False, xp: Any = np
     ) -> Any:
-        """The fields of a network for its inputs, on the linear scale.
+        """The fields of a network for its inputs, (batch, rows, columns, 1) on the linear scale.
 
-        Args:
-            network: from network input to its field, on the network's scale.
-            inputs: by name, float32; others than the network's have no effect.
-            divided: whether to leave fields divided by their maximum, if the dataset's fields are.
-            xp: array namespace of the arrays.
-
-        Returns:
-            (batch, rows, columns, 1) float32. Where the equation is homogeneous, an image without
-            sources has the field 0.
+        `divided` leaves fields divided by their maximum, if the dataset's fields are. Where the
+        equation is homogeneous, an image without sources has the field 0.
         """
         inputs, scale = self.scaled(inputs, xp)
         fields = self.transform.inverse(network(self.channels(inputs, xp)), xp)
@@ -188,9 +174,6 @@ class NetworkView(TrainedProblems):
             shapes: û, fields divided by their maximum, of the same shape.
             diffusion_length: (batch,) [length]; None for the medium of the training.
             xp: array namespace of the arrays.
-
-        Returns:
-            (batch, 1, 1, 1).
         """
         medium = self.recipe.medium
         if diffusion_length is None:

@@ -20,12 +20,7 @@ BOUNDS_HOLD = "; bounds hold there, too, but the errors may be larger"
 
 
 def outside_training(view: NetworkView, inputs: Mapping[str, NDArray[np.float32]]) -> Iterator[str]:
-    """Warnings of what lies outside the ranges of the training, as the network sees it.
-
-    Args:
-        view: what the network sees.
-        inputs: of the network, by name.
-    """
+    """Warnings of what lies outside the ranges of the training, as the network sees it."""
     images, recipe = inputs["source_images"], view.recipe
     trained, sides = ("×".join(map(str, s)) for s in (recipe.lattice, images.shape[1:3]))
     if trained != sides and not view.any_lattice:

@@ -23,8 +23,7 @@ ln K: concentrations are relative to the largest source value, which is 1.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,43 +32,31 @@ CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that scale with 
 POSITIVE_MAPS = ("diffusivity", "saturation")  # the others may be 0
 
 
-@dataclass(frozen=True)
-class Transform:
-    """A pointwise increasing map with its inverse."""
+class Transform(NamedTuple):
+    """A pointwise increasing map from the linear to the network's scale, with its inverse."""
 
     name: str
-    _forward: Callable[[Any, Any], Any]
-    _inverse: Callable[[Any, Any], Any]
-
-    def forward(self, x: Any, xp: Any = np) -> Any:
-        """Linear scale → network's scale."""
-        return self._forward(x, xp)
+    forward: Callable[..., Any]  # both take an array, and its namespace, which is NumPy by default
+    inverse: Callable[..., Any]
 
     def __reduce__(self) -> Any:
         return get_transform, (self.name,)  # functions without a name can't be pickled
-
-    def inverse(self, z: Any, xp: Any = np) -> Any:
-        """Network's scale → linear scale."""
-        return self._inverse(z, xp)
 
 
 def _odd_power(x: Any, exponent: float, xp: Any) -> Any:
     return xp.sign(x) * xp.power(xp.abs(x), exponent)
 
 
-TRANSFORMS: dict[str, Transform] = {
-    t.name: t
-    for t in (
-        Transform("linear", lambda x, xp: x, lambda z, xp: z),
-        Transform("sqrt", lambda x, xp: _odd_power(x, 0.5, xp), lambda z, xp: z * xp.abs(z)),
-        Transform("log", lambda x, xp: xp.log1p(x) / LN_10, lambda z, xp: xp.expm1(z * LN_10)),
-        Transform(
-            "power",
-            lambda x, xp: _odd_power(x, 0.25, xp),
-            lambda z, xp: xp.sign(z) * xp.square(xp.square(z)),
-        ),
-    )
+_PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "linear": (lambda x, xp=np: x, lambda z, xp=np: z),
+    "sqrt": (lambda x, xp=np: _odd_power(x, 0.5, xp), lambda z, xp=np: z * xp.abs(z)),
+    "log": (lambda x, xp=np: xp.log1p(x) / LN_10, lambda z, xp=np: xp.expm1(z * LN_10)),
+    "power": (
+        lambda x, xp=np: _odd_power(x, 0.25, xp),
+        lambda z, xp=np: xp.sign(z) * xp.square(xp.square(z)),
+    ),
 }
+TRANSFORMS = {name: Transform(name, *pair) for name, pair in _PAIRS.items()}
 
 
 def get_transform(name: str) -> Transform:

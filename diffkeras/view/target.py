@@ -36,17 +36,11 @@ _MASKS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Target(NamedTuple):
-    """What a prediction is compared with.
+    """What a prediction is compared with; None for what isn't known."""
 
-    Attributes:
-        field: target field, (batch, height, width), on the scale it was packed on.
-        source_image: on the linear scale, the shape of `field`; None if only the field is known.
-        source_count: (batch,), `UNKNOWN` for examples without one; None if only the field is known.
-    """
-
-    field: Any
-    source_image: Any = None
-    source_count: Any = None
+    field: Any  # (batch, height, width), on the scale it was packed on
+    source_image: Any = None  # on the linear scale, the shape of `field`
+    source_count: Any = None  # (batch,), `UNKNOWN` for examples without one
 
 
 def pack_target(field: Any, source_image: Any, source_count: Any = None, xp: Any = np) -> Any:

@@ -37,15 +37,10 @@ class SurrogateKeywords(ProblemKeywords, total=False):
 
 @dataclass(frozen=True, eq=False)
 class TrainedProblems:
-    """The problems that a network was trained for.
+    """The problems that a network was trained for."""
 
-    Attributes:
-        recipe: of the examples of the training, of one of the source counts.
-        counts: the source counts of the training.
-    """
-
-    recipe: ExampleRecipe
-    counts: tuple[int, ...]
+    recipe: ExampleRecipe  # of the examples of the training, of one of the source counts
+    counts: tuple[int, ...]  # of the training
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
@@ -147,7 +142,7 @@ class TrainedProblems:
         length = own.pop("diffusion_length", None)
         parts = {name: own.pop(name) for name in MediumKeywords.__annotations__ if name in own}
         if own.get("medium") is None:
-            own["medium"] = self._medium(length, parts, own.get("uptake"))
+            own["medium"] = self._medium(length, parts)
         elif parts or length is not None:
             raise PhysicsError(
                 "give either medium or parts of it, such as decay or diffusion_length"
@@ -168,15 +163,9 @@ class TrainedProblems:
     def inputs(self, problems: Sequence[Problem]) -> dict[str, NDArray[np.float32]]:
         """The inputs of the network for problems of one lattice; a PhysicsError for others."""
         for problem in problems:
-            if len(problem.lattice) != 2:
-                raise PhysicsError(
-                    "surrogates are for two dimensions, and an array of three axes is a volume, "
-                    f"here {problem.lattice}; for several images use fields"
-                )
+            self._check(problem)
         for medium in {id(problem.medium): problem.medium for problem in problems}.values():
             self._check_medium(medium)
-        for problem in problems:
-            self._check(problem)
         sources = [problem.values for problem in problems]
         if self.recipe.production:  # the inverse of `production_of`
             sources = [
@@ -197,7 +186,7 @@ class TrainedProblems:
             inputs["diffusion_length"] = np.array(lengths, np.float32)
         return inputs
 
-    def _medium(self, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:
+    def _medium(self, length: float | None, parts: dict[str, Any]) -> Medium:
         """The medium of the training with other parts, or a PhysicsError if one is missing."""
         base, needed = self.recipe.medium, self.varying
         if length is not None:
@@ -206,8 +195,6 @@ class TrainedProblems:
             if "decay" in parts:
                 raise PhysicsError("give either the diffusion length or the decay, not both")
             base = base.with_diffusion_length(length)
-        if "uptake" in needed and not isinstance(uptake, MichaelisMenten):
-            raise PhysicsError(f"{self.in_words}; give the {WANTED}")
         present = {"uptake", "saturation", "production", *parts}
         if length is not None or "decay" in parts:
             present.add("diffusion_length")
@@ -218,6 +205,11 @@ class TrainedProblems:
 
     def _check(self, problem: Problem) -> None:
         """Raise a PhysicsError if the network was not trained for a problem, but for its medium."""
+        if len(problem.lattice) != 2:
+            raise PhysicsError(
+                "surrogates are for two dimensions, and an array of three axes is a volume, here "
+                f"{problem.lattice}; for several images use fields"
+            )
         if "uptake" not in self.maps and problem.reduced.uptake is not None:
             raise PhysicsError(f"{self.in_words}, and uptake saturates in the problem")
         if "uptake" in self.maps and not isinstance(problem.uptake, MichaelisMenten):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from diffkeras import train
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from tests.helpers.lean_runs import lean_training
@@ -60,16 +60,10 @@ def test_a_trained_architecture_predicts_proves_and_exports(trained, tmp_path):
 
 
 def test_the_equation_is_that_of_each_diffusion_length(tiny):
-    config = tiny.with_overrides(
-        {
-            **LINEAR,
-            "physics": {"decay": 1 / 400, "step": 2.0, "diffusivity": 3.0},
-            "physics.boundary": "reflecting",
-            "data.diffusion_length": [4, 10],
-            "model.architecture": "u_net",
-            "model.corrections": 2,
-        }
-    )
+    physics = {"decay": 1 / 400, "step": 2.0, "diffusivity": 3.0, "boundary": "reflecting"}
+    network = {"architecture": "u_net", "corrections": 2, "transform": "linear"}
+    changes = {"physics": physics, "data.diffusion_length": [4, 10], "model": network}
+    config = tiny.with_overrides(changes)
     surrogate = Surrogate(build_model(config), config)
     image = np.zeros((16, 16))
     image[5:9, 6:10] = 1.0
@@ -82,45 +76,23 @@ def test_the_equation_is_that_of_each_diffusion_length(tiny):
         assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
 
 
-def test_the_operator_is_in_units_of_the_lattice(tiny):
-    config = tiny.with_overrides(
-        {"physics": {"decay": 0.5, "step": 2.0, "diffusivity": 4.0}, "data.radius": 2}
-    )
-    assert make_operator(config).decay == pytest.approx(0.5 * 4 / 4)
-    lengths = config.with_overrides({"physics.decay": 1 / 400, "data.diffusion_length": [3, 8]})
-    assert make_operator(lengths).lengths == (1.5, 4.0)
-
-
-@pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize(
     "architecture", ["encoder_decoder", "joined_pair", "u_net", "fourier_neural_operator"]
 )
-def test_fixed_values_are_an_option_of_each(architecture, pad, tiny):
-    config = tiny.with_overrides(
-        {
-            "model.architecture": architecture,
-            "model.fixed_values": True,
-            "model.pad": pad,
-            "model.modes": 5,
-        }
-    )
-    model = build_model(config)
-    image = np.zeros((1, 16, 15 if pad else 16, 1), np.float32)
-    image[0, 3:6, 4:8] = 0.7
-    field = np.asarray(model(image))
-    assert np.all(field[image > 0] == np.float32(0.7))
-    assert np.any(field[image == 0] != 0)
+def test_fixed_values_are_an_option_of_each(architecture, tiny):
+    network = {"architecture": architecture, "fixed_values": True, "modes": 5}
+    for pad in (False, True):
+        model = build_model(tiny.with_overrides({"model": {**network, "pad": pad}}))
+        image = np.zeros((1, 16, 15 if pad else 16, 1), np.float32)
+        image[0, 3:6, 4:8] = 0.7
+        field = np.asarray(model(image))
+        assert np.all(field[image > 0] == np.float32(0.7))
+        assert np.any(field[image == 0] != 0)
 
 
 def test_without_a_network_no_side_has_to_be_divided(tiny):
-    config = tiny.with_overrides(
-        {
-            **LINEAR,
-            "model.architecture": "unrolled_cg",
-            "model.corrections": 1,
-            "physics.lattice": [15, 17],
-        }
-    )
+    unrolled = {"architecture": "unrolled_cg", "corrections": 1, "transform": "linear"}
+    config = tiny.with_overrides({"model": unrolled, "physics.lattice": [15, 17]})
     surrogate = Surrogate(build_model(config), config)
     image = np.zeros((13, 19))
     image[5:9, 6:10] = 1.0
@@ -130,51 +102,24 @@ def test_without_a_network_no_side_has_to_be_divided(tiny):
 
 PRODUCTION = {"physics.sources": "production"}
 LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
+CORRECTED = {**LINEAR, "model.corrections": 1}
+CLOSED = {"physics.decay": 0, "physics.boundary": "periodic"}
+NEARLY = {**LENGTHS, "physics.boundary": "reflecting", "data.diffusion_length": [2, 9000]}
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({**PRODUCTION, "model.fixed_values": True}, r"model\.fixed_values: .* none is known"),
-        (
-            {**PRODUCTION, "model.corrections": 1},
-            r"model\.corrections: .* one correction gives the exact field",
-        ),
-        (
-            {**LINEAR, "model.architecture": "unrolled_cg"},
-            r"model\.corrections: .* 0 would leave nothing; choose at least 1",
-        ),
-        (
-            {"model.architecture": "fourier_neural_operator"},
-            r"physics\.lattice: the lattice has 16 rows, .* at least 23; .* fewer model\.modes",
-        ),
-        (
-            {"model.corrections": 1},
-            r"model\.corrections: 1 need.* choose model\.transform: linear, not sqrt",
-        ),
-        (
-            {**LINEAR, "model.corrections": 1, "physics.decay": 0, "physics.boundary": "periodic"},
-            r"model\.corrections: .* decay is as small as 0; choose",
-        ),
-        (
-            {
-                **LINEAR,
-                "model.corrections": 1,
-                "physics.boundary": "reflecting",
-                "data.diffusion_length": [2, 9000],
-                "physics.decay": 1 / 400,
-            },
-            r"model\.corrections: .* decay is as small as 1\.2.*e-08",
-        ),
+        ({**PRODUCTION, **CORRECTED}, r"model\.corrections: .* one correction gives the exact"),
+        ({**LINEAR, "model.architecture": "unrolled_cg"}, r"0 would leave nothing; choose at lea"),
+        ({"model.architecture": "fourier_neural_operator"}, r"16 rows, .* at least 23; .* fewer"),
+        ({"model.corrections": 1}, r"corrections: 1 need.* choose model\.transform: linear, not s"),
+        ({**CORRECTED, **CLOSED}, r"model\.corrections: .* decay is as small as 0; choose"),
+        ({**CORRECTED, **NEARLY}, r"model\.corrections: .* decay is as small as 1\.2.*e-08"),
         ({**LENGTHS, "data.diffusion_length": [0, 5]}, r"data\.diffusion_length"),
-        (
-            {**LENGTHS, "data.diffusion_length": [1, 2e4]},
-            r"diffusion_length: 20000 is 2e\+04 lattice steps",
-        ),
-        (
-            {**LENGTHS, "physics.decay": 0.1},
-            r"diffusion_length: .* physics\.decay 0\.1 would have no effect",
-        ),
+        ({**LENGTHS, "data.diffusion_length": [1, 2e4]}, r"20000 is 2e\+04 lattice steps"),
+        ({**LENGTHS, "physics.decay": 0.1}, r"diffusion_length: .* 0\.1 would have no effect"),
     ],
 )
 def test_what_a_network_cannot_be_combined_with(overrides, message, tiny):
@@ -193,12 +138,10 @@ def test_initial_weights(tiny, initial_weights, biased):
 @pytest.mark.parametrize(
     ("kind", "change", "channels"),
     [
-        ("lengths", {}, 2),
         ("lengths", {"model.architecture": "joined_pair", "model.pad": True}, 2),
         ("tissue", {"data.tissue.cells": [0, 0]}, 2),
         ("tissue", {"data.tissue.diffusivity": [1, 1]}, 2),
         ("tissue", {"model.architecture": "unrolled_cg"}, 3),
-        ("tissue", {"model.architecture": "encoder_decoder"}, 3),
         ("tissue", {"model.architecture": "joined_pair", "model.corrections": 0}, 3),
     ],
 )

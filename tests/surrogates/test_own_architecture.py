@@ -48,6 +48,11 @@ def failing(channels):
 nothing = lambda channels: None
 number = 3
 """
+BROKEN = {
+    "broken": "import keras\n1 / 0",
+    "hungry": "import absent_package",
+    "leaving": "raise SystemExit(3)",
+}
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield tmp_path
-    for name in ("own_network", "broken", "hungry", "my_network"):
+    for name in ("own_network", "my_network", *BROKEN):
         sys.modules.pop(name, None)
 
 
@@ -79,6 +84,9 @@ def test_the_commands_take_it_like_a_shipped_one(folder, tiny, data_dir, diffker
     file.write_text(config.to_yaml(), encoding="utf-8")
     words = ("train", "--config", file, "--data-dir", data_dir, "--run-dir", run)
 
+    absent = refused(*words, "--set", "model.architecture=absent:build")
+    assert "No module named 'absent'; modules are looked for" in absent
+    assert not run.exists()
     stop_at(8, lambda: train(config, data_dir, run))  # in the second epoch
     resumed = diffkeras(*words)
     assert resumed.exit_code == 0, resumed.output
@@ -141,42 +149,27 @@ def test_a_lattice_that_it_does_not_take(folder, tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "message"),
+    ("architecture", "arguments", "message"),
     [
-        ("other", {}, "importing own_network:other raised AttributeError: .*'other'"),
-        ("number", {}, "own_network:number is 3, not a function"),
-        ("nothing", {}, "own_network:nothing with {'channels': 1} returned None, not a keras.M"),
-        ("failing", {}, "raised ZeroDivisionError: no such$"),
-        ("build", {"deep": 3}, "'deep': 3} raised TypeError: .*unexpected keyword argument 'deep'"),
-        ("fixed", {}, r"from one input of shape \(None, None, None, 1\) .* 16, 16"),
-        ("two", {}, r"to one output of shape \(None, None, None, 1\); .* 2\)\]$"),
+        ("own_network:other", {}, "importing own_network:other raised AttributeError: .*'other'"),
+        ("own_network:number", {}, "own_network:number is 3, not a function"),
+        ("own_network:nothing", {}, "nothing with {'channels': 1} returned None, not a keras.M"),
+        ("own_network:failing", {}, "raised ZeroDivisionError: no such$"),
+        ("own_network:build", {"deep": 3}, "'deep': 3} raised TypeError: .*argument 'deep'"),
+        ("own_network:fixed", {}, r"from one input of shape \(None, None, None, 1\) .* 16, 16"),
+        ("own_network:two", {}, r"to one output of shape \(None, None, None, 1\); .* 2\)\]$"),
+        ("absent:build", {}, "importing absent:build raised ModuleNotFoundError: .* on Python"),
+        ("broken:build", {}, "importing broken:build raised ZeroDivision"),
+        ("hungry:build", {}, "ModuleNotFoundError: .*absent_package"),
+        ("leaving:build", {}, "importing leaving:build raised SystemExit: 3"),
     ],
 )
-def test_what_builds_no_network(function, arguments, message, folder, tiny):
+def test_what_builds_no_network(architecture, arguments, message, folder, tiny):
+    for name, text in BROKEN.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    network = {"architecture": architecture, "arguments": arguments}
     with pytest.raises(ConfigurationError, match=rf"model\.architecture: .*{message}"):
-        build_model(own(tiny, function, **arguments))
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("absent", None, "importing absent:build raised ModuleNotFoundError: .* on Python"),
-        ("broken", "import keras\n1 / 0", "importing broken:build raised ZeroDivision"),
-        ("hungry", "import absent_package", "ModuleNotFoundError: .*absent_package"),
-        ("broken", "raise SystemExit(3)", "importing broken:build raised SystemExit: 3"),
-    ],
-)
-def test_modules_that_are_not_imported(name, text, message, folder, tiny, data_dir, diffkeras):
-    if text:
-        Path(f"{name}.py").write_text(text, encoding="utf-8")
-    Path("own.yaml").write_text(tiny.to_yaml(), encoding="utf-8")
-    words = ("train", "--config", "own.yaml", "--data-dir", data_dir, "--run-dir", "run")
-    done = diffkeras(*words, "--set", f"model.architecture={name}:build")
-    assert re.search(
-        rf"Error: own.yaml .*{message}|Error: model.architecture: .*{message}", done.output
-    )
-    assert done.exit_code == 1
-    assert not Path("run").exists()
+        build_model(tiny.with_overrides({"model": network}))
 
 
 @pytest.mark.parametrize(

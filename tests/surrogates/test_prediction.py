@@ -1,7 +1,5 @@
 """Predictions with proven bounds, and what a surrogate takes."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,11 +8,11 @@ import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Equations
 from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.saved_model import _usable as usable
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from tests.helpers.drawn_problems import drawn_problems
 from tests.helpers.rounding import same_to_rounding
-from tests.helpers.surrogate_kinds import KINDS, SIDES, UNITS, untrained
+from tests.helpers.surrogate_kinds import KINDS, untrained
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +22,7 @@ def surrogate(tiny):
 
 @pytest.fixture(scope="module")
 def tissue(tiny):
-    config = tiny.with_overrides({"data.tissue": {"cells": [3, 9], "regions": [2, 3]}})
-    return Surrogate(build_model(config), config)
+    return untrained(tiny.with_overrides({"data.tissue": {"cells": [3, 9], "regions": [2, 3]}}))
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +34,11 @@ def images():
     return stack
 
 
-def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
-    calls: list[Any] = []
-    monkeypatch.setattr("diffkeras.physics.solution.proven", lambda *a, **k: calls.append(a))
-    prediction = surrogate.predict(images[0])
-    assert not calls
-    _ = prediction.certificate, prediction.certificate
-    assert len(calls) == 1
-
-
-def test_equations_are_set_up_once(surrogate, images, monkeypatch):
+def test_equations_are_set_up_once_when_bounds_are_read(surrogate, images, monkeypatch):
     set_up, counted = Equations.__init__, []
     monkeypatch.setattr(Equations, "__init__", lambda *args: counted.append(None) or set_up(*args))
     prediction = surrogate.predict(images[0])
+    assert not counted
     assert 0 < prediction.relative_error_bound < np.inf
     for tolerance in (1e-3, 1e-9):
         assert prediction.within(tolerance).kind != "prediction"
@@ -64,10 +53,8 @@ def test_a_tolerance_is_checked_first(tolerance, surrogate, images):
 
 
 def test_a_prediction_has_a_certificate(surrogate, images):
-    solution, prediction = (
-        dk.solve(images[0], medium=surrogate.medium),
-        surrogate.predict(images[0]),
-    )
+    solution = dk.solve(images[0], medium=surrogate.medium)
+    prediction = surrogate.predict(images[0])
     proof, exact = prediction.certificate, solution.field
     assert abs(proof.corrected.field - exact).max() <= proof.corrected.error_bound
     for result in (solution, proof, prediction):
@@ -160,25 +147,13 @@ def test_fields_take_a_stack_with_or_without_a_channel(surrogate):
         surrogate.fields(images)
 
 
-def test_a_padded_model_takes_any_side(tiny):
-    surrogate = untrained(tiny.with_overrides({"model.pad": True, "model.depth": 3}))
-    for shape in ((16, 16), (13, 18), (1, 1)):
-        assert surrogate.predict(np.eye(*shape)).field.shape == shape
-
-
-def test_a_saved_model_refuses_sides_that_the_network_doesnt_divide(served):
+def test_a_saved_model_refuses_lattices_that_the_network_does_not_take(served, tiny):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"multiples of 2, not.*16 17"):
         served.serve(np.zeros((1, 16, 17, 1), np.float32))
-
-
-def test_a_saved_model_refuses_lattices_without_the_frequencies_of_its_network(tiny, tmp_path):
-    changes = {"model.architecture": "fourier_neural_operator", "model.modes": 6}
-    config = tiny.with_overrides(changes)
-    surrogate = Surrogate(build_model(config), config)
-    export_saved_model(surrogate, tmp_path / "model")
-    served = tf.saved_model.load(str(tmp_path / "model"))
+    spectral = {"architecture": "fourier_neural_operator", "modes": 6}
+    surrogate = untrained(tiny.with_overrides({"model": spectral}))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"at least 11 nodes, not.*8 16"):
-        served.serve(np.zeros((1, 8, 16, 1), np.float32))
+        usable(surrogate, {"source_images": tf.zeros((1, 8, 16, 1))})
 
 
 def test_representations_are_short(surrogate, images):
@@ -190,20 +165,3 @@ def test_one_map_may_stand_for_all_images(tissue, images):
     maps = {"diffusivity": np.full((16, 16), 0.5), "decay": 0.1 + 0.1 * images[2]}
     shared, alone = tissue.fields(images[[0, 0]], **maps), tissue.predict(images[0], **maps).field
     np.testing.assert_allclose(shared, [alone] * 2, rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize("changes", [{}, {"physics.sources": "production"}])
-def test_where_sides_supply_larger_images_are_not_scaled_but_proven(tiny, changes, log):
-    network = {"model.architecture": "u_net", "model.transform": "linear"}
-    config = tiny.with_overrides({"physics.boundary": SIDES, **UNITS, **network, **changes})
-    surrogate, [problem] = Surrogate(build_model(config), config), drawn_problems(config, 2, 1)
-    surrogate.predict(problem)
-    assert "largest value" not in log.text
-    [image] = 3 * surrogate.config.view.inputs([problem])["source_images"][..., 0]
-    prediction = surrogate.predict(image)
-    assert "largest value is 1, and here it is 3" in log.text
-    exact = dk.solve(prediction.problem).field
-    assert np.abs(exact - 3 * dk.solve(problem).field).max() > 0.5
-    assert np.all(np.abs(prediction.field - exact) <= prediction.node_bound)
-    better = prediction.within(1e-4)
-    assert np.abs(better.field - exact).max() <= better.error_bound <= 1e-4 * exact.max()

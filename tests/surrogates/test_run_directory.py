@@ -17,20 +17,30 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.counted_calls import CountedCalls
 from tests.helpers.refusals import files_below
 
+HUBER = {"error": "huber", "delta": 0.1, "weight": "tanh"}
+
 
 @pytest.mark.parametrize(
-    ("loss", "found"),
+    ("before", "changes", "found"),
     [
-        ({"error": "absolute"}, []),
-        ("squared", ["training.loss absolute there, squared here"]),
+        ({}, {"training.loss": {"error": "absolute"}}, []),
+        ({}, {"training.loss": "squared"}, ["training.loss absolute there, squared here"]),
         (
-            {"error": "huber", "delta": 0.1, "weight": "tanh"},
+            {},
+            {"training.loss": HUBER},
             ["training.loss absolute there, huber(delta=0.1) × tanh here"],
+        ),
+        ({"training.schedule": "constant"}, {"training.epochs": 4, "evaluation.cases": 1}, []),
+        (
+            {"training.schedule": "cosine"},
+            {"training.epochs": 4},
+            ["training.epochs 2 there, 4 here"],
         ),
     ],
 )
-def test_another_loss_is_one_difference(tiny, loss, found):
-    assert keys_that_stop(tiny, tiny.with_overrides({"training.loss": loss})) == found
+def test_what_stops_an_unfinished_run(tiny, before, changes, found):
+    config = tiny.with_overrides(before)
+    assert keys_that_stop(config, config.with_overrides(changes)) == found
 
 
 @pytest.mark.parametrize(
@@ -38,13 +48,6 @@ def test_another_loss_is_one_difference(tiny, loss, found):
 )
 def test_free_keys_are_whole_keys_or_sections(tiny, free, found):
     assert bool(changed_keys(tiny, tiny.with_overrides({"model.width": 4}), (free,))) is found
-
-
-@pytest.mark.parametrize(("schedule", "stops"), [("constant", False), ("cosine", True)])
-def test_other_epochs_stop_a_run_if_its_learning_rate_depends_on_them(tiny, schedule, stops):
-    config = tiny.with_overrides({"training.schedule": schedule})
-    longer = config.with_overrides({"training.epochs": 4, "evaluation.cases": 1})
-    assert keys_that_stop(config, longer) == ["training.epochs 2 there, 4 here"] * stops
 
 
 @pytest.mark.parametrize(
@@ -61,9 +64,6 @@ def test_the_state_says_how_work_ended(tmp_path, tiny, error, state):
         raise error
     assert run.state()["state"] == state
     assert run.state()["seed"] == tiny.training.seed
-    with run.recording_how_it_ends():
-        run.write_state("finished")
-    assert run.state()["state"] == "finished"
 
 
 def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path, tiny):
@@ -72,21 +72,25 @@ def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path, tiny):
     with pytest.raises(KeyboardInterrupt), run.recording_how_it_ends():
         raise KeyboardInterrupt
     assert run.state()["state"] == "finished"
-
-
-def test_an_error_is_not_hidden_by_one_of_recording_it(tmp_path, tiny):
-    run = Run.begin(tmp_path / "run", tiny)
     (run.path / "run.json").write_text("{")  # of a full disk
     with pytest.raises(MemoryError), run.recording_how_it_ends():
         raise MemoryError
 
 
-def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
+def test_foreign_directories_are_no_runs(tmp_path, tiny):
+    file = tmp_path / "thesis.txt"
+    file.write_text("precious")
+    for place, message in (
+        (tmp_path / "none", "there is no run directory"),
+        (file, "there is no run directory"),
+        (tmp_path, "holds no diffkeras run"),
+    ):
+        with pytest.raises(RunError, match=message):
+            load_surrogate(place)
     (tmp_path / "run.json").write_text(json.dumps({"project": "mine"}))
-    (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(RunError, match="another program"):
         Run.begin(tmp_path, tiny)
-    assert (tmp_path / "thesis.txt").read_text() == "precious"
+    assert file.read_text() == "precious"
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_text("")])
@@ -182,14 +186,3 @@ def test_weights_of_another_network_are_refused_in_a_sentence(own_run, tiny):
         assert re.search(r"weights\.npz can't be read as weights of a network", refusal())
     np.savez(file, words=np.array(["no numbers"]))
     assert "is <U10 (1,) there" in refusal()
-
-
-def test_foreign_directories_are_no_runs(tmp_path):
-    (tmp_path / "a.txt").write_text("")
-    for place, message in (
-        (tmp_path / "none", "there is no run directory"),
-        (tmp_path / "a.txt", "there is no run directory"),
-        (tmp_path, "holds no diffkeras run"),
-    ):
-        with pytest.raises(RunError, match=message):
-            load_surrogate(place)

@@ -10,6 +10,7 @@ from diffkeras.config import Config
 from diffkeras.physics import Placement, Sources, sample_sources
 from diffkeras.view.outside import outside_training
 from tests.helpers.known_networks import surrogate_of
+from tests.helpers.surrogate_kinds import SIDES
 
 LATTICE = (32, 32)
 TISSUE = {
@@ -66,35 +67,34 @@ def test_the_training_data_are_not_warned_of(config, overrides):
             assert warnings(chosen, example.source_image, **maps) == []
 
 
-def test_another_lattice_is_warned_of(config):
-    image = sample_sources(2, (48, 32), radius=2, rng=0).image()
-    assert warnings(config, image) == [
-        "the surrogate was trained on 32×32 nodes, and this image has 48×32"
-    ]
-
-
-def test_more_sources_are_warned_of_in_any_image_of_a_batch(config):
+def test_what_differs_is_warned_of(config):
+    wall, ramp = np.zeros(LATTICE), np.zeros(LATTICE)
+    wall[10, 3:26] = 1.0  # as many nodes as a disc
+    ramp[5:20, 5:20] = np.linspace(0.3, 1, 15)  # more nodes than three discs of any radius
     few, many, none = discs(3, 2), discs(8, 2), np.zeros(LATTICE)
-    (sentence,) = warnings(config, none, few, many, none)
-    assert re.search(r"images of 1 to 3 source\(s\), and this one has [5-8]; ", sentence)
+    larger = sample_sources(2, (48, 32), radius=2, rng=0).image()
+    size = "of 13 to 29 nodes, and this image has a source of"
+    for images, pattern in (
+        ([larger], "trained on 32×32 nodes, and this image has 48×32$"),
+        ([none, few, many, none], r"images of 1 to 3 source\(s\), and this one has [5-8]; "),
+        ([discs(2, 2), discs(1, 1)], f"{size} 5 nodes;"),
+        ([discs(1, 4)], f"{size} 49 nodes;"),
+        ([discs(1, 8)], f"{size} 197 nodes;"),
+        ([wall], "has a source of 23 nodes;"),
+        ([ramp], "has a source of 225 nodes;"),
+    ):
+        (sentence,) = warnings(config, *images)
+        assert re.search(pattern, sentence)
     # sources of several images are not counted together
     assert warnings(config, *[few] * 4, none) == []
 
 
-@pytest.mark.parametrize(("radius", "nodes"), [(1, 5), (4, 49), (8, 197)])
-def test_other_radii_are_warned_of(config, radius, nodes):
-    (sentence,) = warnings(config, discs(2, 2), discs(1, radius))
-    expected = rf"of 13 to 29 nodes, and this image has a source of {nodes} nodes;"
-    assert re.search(expected, sentence)
-
-
-def test_shapes_that_are_no_discs_are_warned_of(config):
-    wall, ramp = np.zeros(LATTICE), np.zeros(LATTICE)
-    wall[10, 3:26] = 1.0  # as many nodes as a disc
-    ramp[5:20, 5:20] = np.linspace(0.3, 1, 15)  # more nodes than three discs of any radius
-    for image, nodes in ((wall, 23), (ramp, 225)):
-        (sentence,) = warnings(config, image)
-        assert f"has a source of {nodes} nodes;" in sentence
+@pytest.mark.parametrize("sources", ["fixed_value", "production"])
+def test_where_sides_supply_images_are_not_scaled(config, sources):
+    sides = config.with_overrides({"physics.boundary": SIDES, "physics.sources": sources})
+    assert warnings(sides, discs(2, 2)) == []
+    (sentence,) = warnings(sides, 3 * discs(2, 2))
+    assert "largest value is 1, and here it is 3; sides have a value or a flux" in sentence
 
 
 def test_discs_that_touch_are_not_taken_for_a_larger_one(config):

@@ -42,40 +42,39 @@ def configs(tiny):
     }
 
 
+ONES = np.ones((1, 16, 16, 1), np.float32)
+INPUTS: dict[str, dict[str, Any]] = {  # beside the source image
+    "lengths": {"diffusion_length": [5.0]},
+    "tissue": {"diffusivity": 0.5 * ONES, "decay": np.float32(0.1) * ONES},
+    "cells": {
+        "diffusivity": 0.5 * ONES,
+        "uptake": np.float32(0.3) * ONES,
+        "saturation": np.float32(0.2) * ONES,
+        "production": 0 * ONES,
+    },
+}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_problem_has_the_medium_of_the_training(configs, kind):
-    problem = configs[kind].view.problem(IMAGE, **COMPLETE[kind])
-    inputs = configs[kind].view.inputs([problem])
-    images = inputs.pop("source_images")
-    np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
+    view = configs[kind].view
+    problem = view.problem(IMAGE, **COMPLETE[kind])
     assert problem.medium.step == configs[kind].physics.medium.step
     assert (problem.production is not None) == (kind == "production")
-    assert images.dtype == np.float32
-    expected = {
-        "lengths": {"diffusion_length": [5.0]},
-        "tissue": {name: values[None, ..., None] for name, values in MAPS.items()},
-        "cells": {
-            "diffusivity": np.full((1, 16, 16, 1), 0.5),
-            "uptake": np.full((1, 16, 16, 1), 0.3),
-            "saturation": np.full((1, 16, 16, 1), 0.2),
-            "production": np.zeros((1, 16, 16, 1)),
-        },
-    }.get(kind, {})
-    assert inputs.keys() == expected.keys()
-    for name, values in expected.items():
+    inputs, expected = view.inputs([problem]), INPUTS.get(kind, {})
+    assert inputs.keys() == {"source_images", *expected}
+    for name, values in {"source_images": IMAGE[None, ..., None], **expected}.items():
         np.testing.assert_array_equal(inputs[name], np.float32(values))
+        assert inputs[name].dtype == np.float32
+        assert len(view.shapes[name]) == inputs[name].ndim
 
 
 def test_problems_may_have_own_media(configs):
-    lengths = np.float32([1.1, 2.3, 20])
-    problems = [
-        configs["lengths"].view.problem(IMAGE, diffusion_length=float(length)) for length in lengths
-    ]
-    inputs = configs["lengths"].view.inputs(problems)
-    assert inputs["source_images"].shape == (3, 16, 16, 1)
-    np.testing.assert_array_equal(inputs["diffusion_length"], lengths)
-    alike = configs["lengths"].view.problem(IMAGE, decay=1 / 25)
-    assert configs["lengths"].view.inputs([alike])["diffusion_length"] == [5]
+    view, lengths = configs["lengths"].view, np.float32([1.1, 2.3, 20])
+    problems = [view.problem(IMAGE, diffusion_length=float(length)) for length in lengths]
+    inputs = view.inputs([*problems, view.problem(IMAGE, decay=1 / 25)])
+    assert inputs["source_images"].shape == (4, 16, 16, 1)
+    np.testing.assert_array_equal(inputs["diffusion_length"], [*lengths, 5])
 
 
 def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
