@@ -14,14 +14,7 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    [
-        "tensorflow",
-        "tensorflow_datasets",
-        "scipy.sparse.linalg",
-        "scipy.stats",
-        "pandas",
-        "pydantic",
-    ]
+    ["tensorflow", "tensorflow_datasets", "scipy.sparse.linalg", "scipy.stats", "pandas"]
 )
 
 
