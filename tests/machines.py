@@ -2,8 +2,6 @@
 
 Each row of `MACHINES` is a run with another kernel of OpenBLAS, which NumPy and SciPy bring, and
 another number of its threads; the last one with fewer instructions for NumPy and without oneDNN.
-(oneDNN with fewer instructions crashes in half precision.) Before each run, a process with the same
-environment checks that the libraries took these settings.
 """
 
 import argparse
@@ -29,15 +27,10 @@ print(repr((kernels, threads, [name for name in dispatched if features.get(name)
 
 @dataclass(frozen=True)
 class Machine:
-    """A setting of the libraries.
+    """A kernel of OpenBLAS ("" for the processor's own), which it may show as another one.
 
-    Attributes:
-        kernel: of OpenBLAS; "" for the processor's own.
-        shown_as: its name in OpenBLAS, which has one kernel for several processors.
-        threads: of OpenBLAS, before a solver sets its own; at most one for each core.
-        needs: a feature of the processor that the kernel needs, by NumPy's name.
-        plain: whether NumPy uses no instructions beyond those it was built for.
-        others: further variables of the environment.
+    `needs` is a feature of the processor, by NumPy's name. With `plain`, NumPy uses no instructions
+    beyond those it was built for.
     """
 
     kernel: str

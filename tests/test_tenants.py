@@ -72,9 +72,3 @@ def test_what_is_not_public_is_found():
     text += "from diffkeras.system.locks import locked\ndk.solve(1)\ndk.system.x()\n"
     found = [name for name in used_names(text) if not is_public(name, public_names())]
     assert {*found} >= {"diffkeras.system.locks.locked", "diffkeras.system.x"}
-
-
-def test_the_package_knows_no_tenant():
-    files = [*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "tfds_builders").rglob("*.py")]
-    words = re.compile(r"^\s*(?:from|import) (paper|diffkeras_benchmark)\b", re.MULTILINE)
-    assert not [path for path in files if words.search(path.read_text(encoding="utf-8"))]

@@ -56,9 +56,7 @@ OTHER_MEDIA = [
         ((16, Medium(boundary=("absorbing",) * 3)), {}, "TensorSolver needs a medium of 2"),
         ((16, Medium()), {"decay": 0.1}, "decay"),
         ((16, 0.1), {}, "float"),
-        *(((lattice,), {}, str(lattice)) for lattice in (0, 2.5, (4, 5, 6))),
-        (("16",), {}, "'16'"),
-        ((16, None, "float16"), {}, "float16"),
+        (((4, 5, 6),), {}, "(4, 5, 6)"),
         *(
             (((8, 9),), medium, "in any other medium take diffkeras.tensorflow.solve")
             for medium in OTHER_MEDIA
@@ -74,22 +72,14 @@ def test_solvers_that_are_refused(arguments, options, named):
     ("arguments", "named"),
     [
         ({}, "give source images, which fixed nodes need, or production"),
-        ({"fixed": ONES != 0, "production": ZEROS}, "give source images"),
         ({"source_images": ZEROS[0]}, "source images must have shape (batch, 8, 9), not (8, 9)"),
         ({"source_images": ZEROS[:, 1:]}, "not (2, 7, 9)"),
-        ({"source_images": ZEROS[..., None]}, "(2, 8, 9, 1)"),
         ({"source_images": ZEROS.astype(np.complex64)}, "real numbers, not complex64"),
-        ({"source_images": "image"}, "not ()"),
         ({"source_images": [[[0.0, 1.0], [2.0]]]}, "array of real numbers"),
-        ({"production": ZEROS[0]}, "production must have shape (batch, 8, 9), not (8, 9)"),
         ({"source_images": ZEROS, "production": ZEROS[:1]}, "(1, 8, 9)"),
         ({"source_images": ZEROS, "fixed": ZEROS[:1] != 0}, "mask"),
-        ({"source_images": ONES, "fixed": ZEROS[0] != 0}, "not (8, 9)"),
         ({"source_images": ONES, "fixed": True}, "the fixed mask must have shape"),
-        *(
-            ({"source_images": ONES, "initial": field, "tolerance": 0.1}, "the initial field")
-            for field in (ZEROS[0], ZEROS[:1], ZEROS[:, 1:], "field")
-        ),
+        ({"source_images": ONES, "initial": ZEROS[0], "tolerance": 0.1}, "the initial field"),
         (
             {"source_images": ONES, "decay": 0.2},
             "decay must have shape (batch,), one number for each image, not ()",
@@ -101,10 +91,6 @@ def test_solvers_that_are_refused(arguments, options, named):
         (
             {"source_images": ONES, "decay": np.full((2, 8, 9), 0.2)},
             "not (2, 8, 9); diffkeras.tensorflow.solve takes a decay of",
-        ),
-        (
-            {"source_images": ONES, "decay": [[0.2], [0.2, 0.3]]},
-            "decay must be an array of real numbers",
         ),
     ],
 )

@@ -130,7 +130,6 @@ def of_usable(batch: Batch, function: Any, xla: bool | None, **more: np.ndarray)
 
 
 def assert_bounded(batch: Batch, chosen: Any, fields: np.ndarray, bounds: np.ndarray) -> None:
-    """Bounds of nodes are at least the errors of fields."""
     assert not np.isnan(bounds).any()
     assert np.isinf(bounds[~np.isfinite(fields)]).all()
     most = bounds + REFERENCE * batch.sizes[chosen][:, None, None]

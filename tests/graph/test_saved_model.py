@@ -127,10 +127,9 @@ def test_inputs_that_are_refused(loaded, images):
             with pytest.raises(REFUSED, match="16×20 nodes"):
                 function(np.zeros(shape, np.float32))
         assert len(tf.nest.flatten(function(nothing))[0]) == 0
-    for shape in ((1, 1, 1, 1), (1, 1, 20, 1), (2, 16, 1, 1)):
-        fixed = np.ones(shape, bool)
+    for shape in ((1, 1, 1, 1), (2, 16, 1, 1)):
         with pytest.raises(REFUSED, match="16×20 nodes"):
-            loaded.serve_general(images, fixed, images)
+            loaded.serve_general(images, np.ones(shape, bool), images)
     with pytest.raises(REFUSED):
         loaded.serve_general(images, np.ones((3, *LATTICE, 1), bool), images)
     for tolerance, message in ((1e-12, "smallest that can be promised"), (0.0, "positive")):
@@ -172,8 +171,7 @@ def test_sources_that_produce_are_what_a_surrogate_s_are(exported, images, tmp_p
 def test_nothing_but_an_earlier_export_is_replaced(tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text("mine")
-    with pytest.raises(OutputError):
-        TensorSolver(LATTICE).export(tmp_path)
-    with pytest.raises(OutputError):
-        TensorSolver(LATTICE).export(notes)
+    for place in (tmp_path, notes):
+        with pytest.raises(OutputError):
+            TensorSolver(LATTICE).export(place)
     assert [*tmp_path.iterdir()] == [notes]

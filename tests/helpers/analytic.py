@@ -1,20 +1,7 @@
-"""Analytic solutions, to measure the solver against.
+"""Analytic solutions of the continuum equation, to measure the solver against.
 
-`disc_in_plane` solves the continuum equation around a disc with a fixed value,
-`producing_disc_in_plane` in and around one that produces; `sine_mode` the continuum equation
-next to a line, smooth up to the boundary. The modes exist for every boundary: where the sides
-reflect or repeat, the sine is a cosine.
-
-How far the lattice is from the continuum (`tests/physics/test_analytic.py`): the modes converge
-with second order in the step. A disc's rim is a staircase of nodes, so its field converges with
-about first order, unevenly: for R = 1 and l_D = 2 the largest error at 1 < r ≤ 10 is 0.087, 0.057,
-0.034, 0.020 with 4, 8, 16, 32 nodes per radius (fitted order 0.70 over twelve sizes), the mean one
-0.0054, 0.0031, 0.0016, 0.0008 (0.85). At R = 5 steps and l_D = 20 it is 0.047 at the rim and 0.0013
-on average within r < 100.
-
-Production has no jump at the rim. The field of a disc that produces on the nodes within its radius
-converges with about order 1.2, unevenly, as the number of these nodes does: for R = l_D = 1 the
-largest error is 1.4e-2, 1.1e-2, 3.1e-3, 1.2e-3 of s/γ with 4, 8, 16, 32 nodes per radius.
+A disc's rim is a staircase of nodes, so its field converges with about first order, unevenly. The
+modes, smooth up to the boundary, converge with second order in the step.
 """
 
 import math
@@ -33,15 +20,8 @@ def disc_in_plane(
 ) -> NDArray[np.float64]:
     """Field around one disc in the unbounded plane: c K₀(r/l_D) / K₀(R/l_D), and c inside.
 
-    Args:
-        distance: r from the centre, any shape [length].
-        radius: R > 0 [length].
-        diffusion_length: l_D [length].
-        value: c inside and on the rim [concentration].
-
-    Source: the radial solution of the modified Helmholtz equation, e.g. Carslaw & Jaeger (1959),
-    §7.6; K₀ is the modified Bessel function of the second kind (DLMF 10.25). The ratio is formed
-    with exponentially scaled functions, so it doesn't underflow for R ≫ l_D.
+    Source: Carslaw & Jaeger (1959), §7.6; K₀ is the modified Bessel function of the second kind
+    (DLMF 10.25). Exponentially scaled functions don't underflow for R ≫ l_D.
     """
     r = np.maximum(np.asarray(distance, dtype=np.float64), radius) / diffusion_length
     rim = radius / diffusion_length
@@ -55,13 +35,7 @@ def producing_disc_in_plane(
 
         u = 1 − (R/l_D) K₁(R/l_D) I₀(r/l_D) inside,    (R/l_D) I₁(R/l_D) K₀(r/l_D) outside
 
-    Args:
-        distance: r from the centre, any shape [length].
-        radius: R > 0 [length].
-        diffusion_length: l_D [length].
-
-    Source: both parts solve the modified Helmholtz equation, and value and slope agree at r = R by
-    the Wronskian I₀K₁ + I₁K₀ = l_D/R (DLMF 10.28.2).
+    Value and slope agree at r = R by the Wronskian I₀K₁ + I₁K₀ = l_D/R (DLMF 10.28.2).
     """
     r, rim = np.asarray(distance, dtype=np.float64) / diffusion_length, radius / diffusion_length
     inside = 1 - rim * scipy.special.k1(rim) * scipy.special.i0(np.minimum(r, rim))
@@ -84,15 +58,8 @@ def sine_mode(
 
     This is for absorbing sides and an absorbing end at y = h. A reflecting end has cosh in place of
     sinh; an end that repeats the line at y = h has cosh(k(h/2 − y)) / cosh(kh/2). Reflecting sides
-    have cos(πx/w) in place of the sine, repeating ones cos(2πx/w), with k to match.
-
-    Args:
-        x, y: coordinates that broadcast against each other, 0 ≤ x ≤ w and 0 ≤ y ≤ h [length].
-        width, height: w and h [length].
-        diffusion_length: l_D [length]; may be infinite.
-        boundary: of the end y = h and of the sides, a pair where they differ.
-
-    Source: separation of variables.
+    have cos(πx/w) in place of the sine, repeating ones cos(2πx/w), with k to match. `boundary` is
+    of the end y = h and of the sides, a pair where they differ.
     """
     end, sides = Medium(boundary=boundary).side_kinds
     wave_number = {"absorbing": np.pi, "reflecting": np.pi, "periodic": 2 * np.pi}[sides] / width
