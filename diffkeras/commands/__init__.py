@@ -7,7 +7,6 @@ else in diffkeras imports this package.
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
 
 try:
     import click
@@ -15,7 +14,7 @@ except ModuleNotFoundError:
     sys.exit("diffkeras: the command needs click, which is not installed; `pip install click`")
 
 from diffkeras._version import __version__
-from diffkeras.commands.command import DiffkerasCommand, DiffkerasGroup
+from diffkeras.commands.command import DiffkerasGroup
 
 # heading → subcommands and their short help
 COMMANDS = {
@@ -48,25 +47,17 @@ class _Commands(Mapping[str, click.Command]):
         return len(NAMES)
 
 
-class _Main(DiffkerasGroup):
-    """The group of all subcommands."""
-
-    def __init__(self, **options: Any) -> None:
-        headings = {
-            heading: [click.Command(name, short_help=text) for name, text in group.items()]
-            for heading, group in COMMANDS.items()
-        }
-        super().__init__(headings=headings, **options)
-        self.commands = _Commands()  # type: ignore[assignment]  # Click only reads it
-
-
 @click.group(
-    cls=_Main,
+    cls=DiffkerasGroup,
+    headings={
+        heading: [click.Command(name, short_help=text) for name, text in group.items()]
+        for heading, group in COMMANDS.items()
+    },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="diffkeras")
 def main() -> None:
-    """Solve steady diffusion, and train surrogates that know how wrong they are.
+    """Solve steady diffusion, and train surrogates with proven error bounds.
 
     \b
     The main steps at a small scale:
@@ -74,3 +65,6 @@ def main() -> None:
       diffkeras train    --config quickstart
       diffkeras evaluate saved_models/quickstart
     """
+
+
+main.commands = _Commands()  # type: ignore[assignment]  # Click only reads it

@@ -89,8 +89,7 @@ quiet_option = click.option(
 class DiffkerasCommand(click.Command):
     """A command that turns every error into one line and an exit status.
 
-    Args:
-        interrupted: what is kept after Ctrl-C or SIGTERM, for the user.
+    `interrupted` says what is kept after Ctrl-C or SIGTERM.
     """
 
     def __init__(self, *args: Any, interrupted: str = "", **options: Any) -> None:

@@ -107,12 +107,7 @@ class FieldFiles:
         return {option: file for option, file in options.items() if file}
 
     def check(self, inputs: Mapping[str, Path], *, stack: bool) -> None:
-        """Check all files before any work is done.
-
-        Args:
-            inputs: what is read, by the options' names.
-            stack: whether files hold several fields.
-        """
+        """Check all files and those that are read; `stack`: whether files hold several fields."""
         places = {os.path.realpath(file): option for option, file in inputs.items()}
         for option, file in {**self.fields, "--plot": self.plot}.items():
             other = places.setdefault(os.path.realpath(file), option) if file else option
@@ -136,12 +131,7 @@ class FieldFiles:
     def write(
         self, results: Sequence[ProvenField], title: str = "field u", notes: str | None = None
     ) -> None:
-        """Write all files, or none where one of them can't hold its field.
-
-        Args:
-            results: a `Solution` or a `Prediction`; or those of a stack, whose arrays are stacked.
-            title, notes: of the picture, as for `solution_figure`.
-        """
+        """Write all files of a result or a stack of them, or none if one can't hold its field."""
         contents = {self.output: self._content(self.output, results)}
         if self.bound:
             bounds = [{"bound": upper_bound(one.node_bound, self.bound)} for one in results]
@@ -182,13 +172,7 @@ class FieldFiles:
     def report(
         self, results: Sequence[ProvenField], lines: Sequence[str], more: Mapping[str, Any]
     ) -> None:
-        """Print what was written.
-
-        Args:
-            results: as for `write`.
-            lines: what is proven, for people.
-            more: what --json prints of the results, besides their `_summary`.
-        """
+        """Print what was written: `lines` of what is proven for people, or JSON with `more`."""
         if self.as_json:
             click.echo(json.dumps(self._summary(results, more), indent=2))
         elif not self.quiet:

@@ -133,19 +133,7 @@ def _words(options: str) -> list[str]:
 
 
 def draw_examples(config: "Config", path: Path) -> None:
-    """Solve a few examples of some source counts, and draw their fields.
-
-    They are the first ones of the training split. In tissues, the first one of each source count
-    is drawn with its maps. No dataset is read or written.
-
-    Args:
-        config: physics, source counts, radii and seed.
-        path: the picture.
-
-    Raises:
-        PackingError: the discs don't fit.
-        OutputError: the picture can't be written, or its name doesn't end in .png.
-    """
+    """Solve the first training examples of some source counts, and draw their fields and maps."""
     from diffkeras.reporting.figures import examples_figure, tissue_figure
     from diffkeras.reporting.style import to_png
     from diffkeras.system.atomic_files import check_file, write_bytes

@@ -73,14 +73,9 @@ def problem_options(command: Command) -> Command:
 class ProblemFiles:
     """The files and numbers of the options that describe a problem; None for what is left out.
 
-    Attributes:
-        diffusivity, decay, uptake, saturation: a number or the file of a map. With a saturation K,
-            the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate constant k.
-        boundary: as of `Medium`.
-        sides: of single sides: the side, the name of a kind in `KINDS` or of a boundary, and the
-            numbers of that kind or the files of them.
-        lattice: its sides, or one for all, where sides alone supply the field.
-        labels: the properties of each label of SOURCE_FILE, as for `from_labels`.
+    With a saturation K, the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate
+    constant k. `sides` are single ones: the side, the name of a kind in `KINDS` or of a boundary,
+    and its numbers or their files. `labels` are as for `from_labels`.
     """
 
     source_file: Path | None = None
@@ -99,11 +94,7 @@ class ProblemFiles:
 
     @classmethod
     def each(cls, options: dict[str, Any]) -> "dict[str, ProblemFiles]":
-        """The files of each problem by the name of its SOURCE_FILE, which leave the options.
-
-        Raises:
-            click.ClickException: options that don't go together.
-        """
+        """The files of each problem by the name of its SOURCE_FILE, which leave the options."""
         check_together(NEEDS, EXCLUDES)
         sources = options.pop("source_files") or (None,)
         parts = [field.name for field in fields(cls) if field.name in options]
@@ -129,14 +120,7 @@ class ProblemFiles:
         return {option: file for option, file in files.items() if isinstance(file, Path)}
 
     def read(self, make: Callable[..., Problem] = Problem) -> list[Problem]:
-        """Read the problem, or those of a stack.
-
-        Args:
-            make: takes the source image and the other keywords of `Problem`.
-
-        Raises:
-            DataError, PhysicsError: a file that can't be read, or no problem.
-        """
+        """Read the problem, or those of a stack; `make` takes the arguments of `Problem`."""
         if self.labels:
             image = self._image("source_file", labels=True)
             keywords = self._maps(("diffusivity", "decay"), image.ndim)
@@ -206,11 +190,7 @@ class ProblemFiles:
 
 
 def do_each(inputs: Mapping[str, ProblemFiles], work: Callable[[str, ProblemFiles], None]) -> None:
-    """Do the work of each input; the failure of one of several doesn't stop the others.
-
-    Raises:
-        DataError: some of several failed; it names them, and the log says why.
-    """
+    """Do the work of each input; the failure of one of several doesn't stop the others."""
     failed = []
     for name, files in inputs.items():
         try:
@@ -228,15 +208,7 @@ def do_each(inputs: Mapping[str, ProblemFiles], work: Callable[[str, ProblemFile
 def read_image(path: Path, array: str, *, stack: bool = False, labels: bool = False) -> NDArray:
     """The image, map or volume in a file, or a stack of them; real numbers.
 
-    Args:
-        path: the file.
-        array: name of the array in an `.npz` of several.
-        stack: whether there are several, along a first axis.
-        labels: whether it is a label image, see `read_numbers`.
-
-    Raises:
-        DataError: there is no such file, or it is damaged.
-        PhysicsError: another kind of file, or an array of another number of axes.
+    Of several arrays in a `.npz`, the one of the name `array`. `labels`: see `read_numbers`.
     """
     if path.suffix.lower() not in ARRAYS + PICTURES:
         raise PhysicsError(

@@ -32,15 +32,11 @@ __all__ = [
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class LatticeCheck(keras.layers.Layer):
-    """Return the input unchanged, or raise an error if the network does not accept its lattice.
+    """Return the input unchanged, or raise an error if pooling `depth` times would cut a side.
 
-    Without the check, pooling drops the last row or column of an odd side. Sides that are unknown
-    when the graph is built are not checked.
+    Sides that are unknown when the graph is built are not checked.
 
     Shape: (batch, height, width, channels) → the same.
-
-    Args:
-        depth: of the network, whose sides must be multiples of 2^`depth`.
     """
 
     def __init__(self, depth: int, **options: Any) -> None:
@@ -105,13 +101,8 @@ class CropTo(layers.Layer):
 def padded(model: keras.Model, factor: int) -> keras.Model:
     """A model that pads its input and crops its output, so that it runs on any lattice.
 
-    Args:
-        model: functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
-            that are multiples of `factor`.
-        factor: at least 1.
-
-    Returns:
-        A functional model with the name of `model` and "_padded".
+    `model` is functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
+    that are multiples of `factor`. The result has its name and "_padded".
     """
     source_image = keras.Input((None, None, model.input_shape[-1]), name="source_image")
     larger = PadToMultiple(factor, name="pad")(source_image)

@@ -60,10 +60,7 @@ class LinearScaleMetric(keras.metrics.Metric):
 
 
 class LinearScaleMean(LinearScaleMetric):
-    """Base of the metrics that are a weighted mean over all batches, also of different sizes.
-
-    The result is NaN while the count is 0: a 0 would look like a perfect prediction.
-    """
+    """Base of the metrics that are a weighted mean over all batches; NaN while the count is 0."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -231,7 +228,7 @@ class SourceCountError(LinearScaleMetric):
 class UnweightedError(keras.metrics.Mean):
     """Mean error of a loss without its weight, on the network's scale; ignores sample weights.
 
-    It also records which terms of the loss were not finite, to explain why a run failed.
+    `broken` counts batches in which terms of the loss were not finite, to explain a failed run.
     """
 
     def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:

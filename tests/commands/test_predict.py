@@ -9,7 +9,6 @@ import pytest
 import diffkeras as dk
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.array_files import read_numbers
 from tests.helpers.rounding import same_to_rounding
 
 
@@ -43,28 +42,6 @@ def test_a_prediction_is_certified(diffkeras, run_dir, source_file, tmp_path, ti
     assert node_bound.max() <= stated[0] <= 1.01 * node_bound.max()  # rounded up
     assert abs(better - exact).max() <= stated[1]
     assert files["plot"].read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_shipped_surrogate_has_a_name(diffkeras, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    image = dk.sample_sources(2, (32, 48), rng=0).image()
-    np.save("sources.npy", image)
-    result = diffkeras("predict", "default", "sources.npy", "-o", "field.npy", "--certify")
-    assert result.exit_code == 0, result.output
-    assert "a proven error of at most" in result.output
-    np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
-
-
-def test_a_bound_in_fewer_digits_is_a_bound(diffkeras, run_dir, source_file, tmp_path):
-    np.save(source_file, 0.1 * np.load(source_file))
-    bounds = []
-    for file in (tmp_path / "bound.tif", tmp_path / "bound.npy"):
-        words = ("predict", run_dir, source_file, "-o", tmp_path / "field.npy", "--bound", file)
-        assert diffkeras(*words).exit_code == 0
-        bounds.append(read_numbers(file, ("bound",)))
-    written, exact = bounds
-    assert (written >= exact).all()
-    np.testing.assert_allclose(written, exact, rtol=2e-7)
 
 
 def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, tmp_path):

@@ -19,14 +19,9 @@ _CONTEXT.set_forkserver_preload(
 
 
 class NewProcess:
-    """A script, with the words of its command line; it is used like `subprocess.Popen`.
+    """A script (file or code) with its `sys.argv`, used like `subprocess.Popen`.
 
-    Args:
-        script: its file, or its code.
-        words: what it finds in `sys.argv`.
-        output: the file to which its output and errors are written.
-        environment: variables to set for it.
-        cwd: its working directory.
+    Its output and errors go to the file `output`.
     """
 
     def __init__(

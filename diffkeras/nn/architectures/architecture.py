@@ -15,12 +15,9 @@ from diffkeras.system.section import Limits
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """A key of the section `model` of a configuration, which several architectures may share.
+    """A key of the section `model`, which several architectures may share with its default.
 
-    Attributes:
-        name: of the key, and of the argument of `Architecture.build`.
-        type: with its limits, as a `Section` takes it.
-        default: of all architectures that have the key.
+    `type` has its limits, as a `Section` takes it.
     """
 
     name: str
@@ -57,13 +54,9 @@ class LatticeRule(NamedTuple):
         return all(side >= self.shortest and side % self.divisor == 0 for side in lattice)
 
     def check(self, lattice: Iterable[int | None]) -> None:
-        """Check that the network takes a lattice.
+        """Raise a PhysicsError, with the nearest side that works, for another lattice.
 
-        Args:
-            lattice: rows and columns, in nodes; None for a side that isn't known yet.
-
-        Raises:
-            PhysicsError: it doesn't; the message has the nearest side that works.
+        A side of (rows, columns) is None where it isn't known yet.
         """
         for axis, side in zip(("rows", "columns"), lattice, strict=True):
             if side is None:
@@ -97,9 +90,8 @@ class Architecture:
         build: makes the network, a functional `keras.Model` with new weights. Its arguments are the
             parameters and what `needs` names.
         parameters: the keys of `model` that have an effect, each with its meaning.
-        needs: what `build` takes of the problem: "channels" (of the network's input, see
-            `view.scales`), "lattice" (of the training), "operator" (a
-            `LatticeOperator`) and "rounds" (`model.corrections`).
+        needs: what `build` takes of the problem: "channels" (of the network's input), "lattice" (of
+            the training), "operator" (a `LatticeOperator`) and "rounds" (`model.corrections`).
         lattices: those that a network with some parameters takes.
     """
 

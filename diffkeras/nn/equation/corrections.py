@@ -30,10 +30,7 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
 def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int) -> keras.Model:
     """The network, followed by corrections by the equation.
 
-    In a uniform medium, the field first is made to solve the equation on the free nodes. Rounds of
-    conjugate gradients then bring it closer to the fixed values on the rims of the sources (see
-    `RingCorrections`). In media that vary, each round is a multigrid cycle (see
-    `MultigridCorrections`).
+    They are `RingCorrections` in a uniform medium, and `MultigridCorrections` in media that vary.
 
     Args:
         model: functional, source image → field, both on the linear scale.
@@ -66,17 +63,11 @@ class FixedValues(layers.Layer):
 
 
 class Corrections(layers.Layer):
-    """Base class of corrections.
-
-    They work on any lattice, in float32 even under mixed precision.
+    """Base class of corrections, on any lattice, in float32 even under mixed precision.
 
     Shape: [field (batch, rows, columns, 1), network input (batch, rows, columns, channels)], or
     the network input alone, to start from zeros → corrected field (batch, rows, columns, 1), on the
-    linear scale.
-
-    Args:
-        operator: of the media, or its saved configuration.
-        rounds: at least 0; others raise a ValueError.
+    linear scale. `operator` of the media may be its saved configuration; `rounds` is at least 0.
     """
 
     def __init__(self, operator: Any = None, rounds: int = 0, **options: Any) -> None:

@@ -61,8 +61,7 @@ class LinearEquations(NamedTuple):
     def among(self, free: Any) -> "LinearEquations":
         """The equations of the free nodes alone, with all coefficients 0 on the others.
 
-        What flows to a node that isn't free counts in its neighbour's row sum. `free` is 1 or 0,
-        (batch, rows, columns).
+        `free` is 1 or 0, (batch, rows, columns).
         """
         row_sums, couplings = self.row_sums, []
         for axis, coupling in enumerate(self.couplings, 1):
