@@ -129,5 +129,5 @@ def write_verdicts(output: Path, caption: str) -> None:
             speeds[1] += f" ({row['rounds']})"
         rows.append([problem, *speeds, in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
-    columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, 64 at once", "pays"]
+    columns = ["problem", "10⁻²", "10⁻³", "10⁻⁴", UNPROVEN, GALERKIN, "10⁻³, 64 at once", "pays"]
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption, versions)

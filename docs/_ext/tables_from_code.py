@@ -108,49 +108,28 @@ class ArchitectureTable(SphinxDirective):
 
 
 class Measured(SphinxDirective):
-    """A benchmark's table, CSV or Markdown, given by its path from the documentation.
+    """A table that a benchmark or a script wrote: the path of its CSV file, or of Markdown.
 
-    The type is small, because the tables have many columns. With `:folded: TITLE` the page shows
-    the line above the table, and the table when the reader unfolds it. With `:picture: PATH`, too,
-    picture, line and table are in one fold, which is open but on phones (folds.js).
+    The type is small, because the tables have many columns. With `:folded: TITLE` the reader
+    unfolds it.
     """
 
     required_arguments = 1
-    option_spec: ClassVar = {
-        "folded": directives.unchanged,
-        "picture": directives.uri,
-    }
+    option_spec: ClassVar = {"folded": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
-        """One container with the table and the line above it, or with these and a picture."""
-        title = self.options.get("folded") or "Table"
-        picture = self.options.get("picture")
-        if picture is None:
-            return [self._table(title)]
-        image = nodes.image(uri=picture, alt=title)
-        folds = nodes.raw("", f"<details open><summary>{title}</summary>", format="html")
-        end = nodes.raw("", "</details>", format="html")
-        container = nodes.container(classes=["measured", "shown"])
-        container += [folds, nodes.paragraph("", "", image), self._table("Table"), end]
-        return [container]
-
-    def _table(self, title: str) -> nodes.Node:
+        """One container with all of it."""
         path = Path(self.env.srcdir) / self.arguments[0]
         self.env.note_dependency(str(path))
         if not path.is_file():
             raise self.error(f"there is no table {path}")
         text = table_text(path) if path.suffix == ".csv" else path.read_text(encoding="utf-8")
-        found = nodes.container(classes=["measured"])
-        row = re.search(r"^\|", text, re.MULTILINE)
-        head, table = (text[: row.start()], text[row.start() :]) if row else (text, "")
-        if "folded" not in self.options or not table:
-            found += self.parse_text_to_nodes(text)
-            return found
-        found += self.parse_text_to_nodes(head)
-        found += nodes.raw("", f"<details><summary>{title}</summary>", format="html")
-        found += self.parse_text_to_nodes(table)
-        found += nodes.raw("", "</details>", format="html")
-        return found
+        parts = self.parse_text_to_nodes(text)
+        if "folded" in self.options:
+            title = self.options["folded"] or "Table"
+            fold = nodes.raw("", f"<details><summary>{title}</summary>", format="html")
+            parts = [fold, *parts, nodes.raw("", "</details>", format="html")]
+        return [nodes.container("", *parts, classes=["measured"])]
 
 
 def _key_table(section: type, prefix: str, names: Sequence[str] = ()) -> nodes.table:

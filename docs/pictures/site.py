@@ -213,7 +213,7 @@ def scaling_figure() -> Figure:
     panels[1].minorticks_off()
     for panel in panels:
         panel.grid(alpha=0.3)
-        panel.legend()
+        panel.legend(frameon=False)
     return figure
 
 
@@ -225,5 +225,5 @@ def learning_curves_figure() -> Figure:
         axis.plot(CURVES, errors[: len(CURVES)], label=name, **series_style(index))
     axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
     log_ticks(axis, "x")
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
