@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from diffkeras.physics.problem.sides import both_sides
-from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.view.scales import (
     CONCENTRATIONS,
     Transform,
@@ -94,7 +93,7 @@ class NetworkView(TrainedProblems):
             "output": f"fields, {images}",
             "trained_on": {
                 "source_counts": list(self.counts),
-                "radii": list(check_radius(self.recipe.radius)),
+                "radii": list(self.recipe.radii),
                 "divide_by_maximum": self.recipe.divide_by_maximum,
                 "tissue": self.recipe.tissue and asdict(self.recipe.tissue),
             },

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from diffkeras.physics import Sources
-from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.system.messages import low_to_high
 from diffkeras.view.network_view import NetworkView
 from diffkeras.view.scales import CONCENTRATIONS
@@ -70,7 +68,7 @@ def _outside_sources(view: NetworkView, images: NDArray[np.float32]) -> Iterator
             f"the surrogate was trained on images of {low_to_high(min(view.counts), most)} "
             f"source(s), and this one has {counted}{BOUNDS_HOLD}"
         )
-    sizes, radii = np.bincount(labels.ravel()), check_radius(recipe.radius)
+    sizes, radii = np.bincount(labels.ravel()), recipe.radii
     least, largest = map(_disc_nodes, radii)
     longest = 2 * math.floor(radii[1]) + 1
     outside = [size for size in sizes[1:] if size < least or size > most * largest]
@@ -90,6 +88,5 @@ def _outside_sources(view: NetworkView, images: NDArray[np.float32]) -> Iterator
 
 
 def _disc_nodes(radius: float) -> int:
-    reach = math.ceil(radius)
-    disc = Sources.from_lists([reach], [reach], [radius], [1.0])
-    return int(disc.image((2 * reach + 1, 2 * reach + 1)).sum())
+    squares = np.arange(-math.floor(radius), math.floor(radius) + 1) ** 2
+    return int((np.add.outer(squares, squares) <= np.float32(radius).item() ** 2).sum())

@@ -173,7 +173,7 @@ class TrainedProblems:
                 for problem in problems
             ]
         inputs = {"source_images": _stacked(sources)}
-        maps = [maps_of(problem, self.maps) for problem in problems]
+        maps = [maps_of(problem, self.maps) for problem in problems if self.maps]
         for name in self.maps:
             inputs[name] = _stacked([each[name] for each in maps])
             if (most := max(float(each[name].max()) for each in maps)) > LARGEST:
@@ -201,7 +201,7 @@ class TrainedProblems:
         for name in needed:
             if name not in present:
                 raise PhysicsError(f"{self.in_words}; give the {name.replace('_', ' ')}")
-        return replace(base, **parts)
+        return replace(base, **parts) if parts else base
 
     def _check(self, problem: Problem) -> None:
         """Raise a PhysicsError if the network was not trained for a problem, but for its medium."""

@@ -161,27 +161,8 @@ def check_distribution(
     radius: Radius, values: ValueDistribution, placement: Placement
 ) -> tuple[float, float]:
     """The range (smallest, largest) of radii, or a PhysicsError for an argument that is none."""
-    _check_values(values)
     if not isinstance(placement, Placement):
         raise PhysicsError(f"must be a Placement, not {placement!r:.60}", "placement")
-    return check_radius(radius)
-
-
-def check_radius(radius: Radius) -> tuple[float, float]:
-    """The range (smallest, largest) that a radius stands for."""
-    ends = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
-    pair = [check_number("radius", r) for r in ends[:3]]
-    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= LARGEST_RADIUS:
-        raise PhysicsError(
-            f"must be a number from 0 to {LARGEST_RADIUS:g} or a range (smallest, largest), not "
-            f"{radius!r:.60}",
-            "radius",
-        )
-    return pair[0], pair[1]
-
-
-def _check_values(values: ValueDistribution) -> None:
-    """Raise a PhysicsError for an unknown distribution, or a smallest value out of (0, 1]."""
     if isinstance(values, tuple | list) and len(values) == 2:
         known = values[0] in ("log_uniform", "scaled_uniform")
         known = known and 0 < check_number("the smallest value", values[1]) <= 1
@@ -193,6 +174,15 @@ def _check_values(values: ValueDistribution) -> None:
             f"a smallest value in (0, 1], not {values!r:.60}",
             "values",
         )
+    ends = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
+    pair = [check_number("radius", r) for r in ends[:3]]
+    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= LARGEST_RADIUS:
+        raise PhysicsError(
+            f"must be a number from 0 to {LARGEST_RADIUS:g} or a range (smallest, largest), not "
+            f"{radius!r:.60}",
+            "radius",
+        )
+    return pair[0], pair[1]
 
 
 def _draw_values(

@@ -41,7 +41,6 @@ from diffkeras.physics.sampling.discs import (
     Radius,
     ValueDistribution,
     check_distribution,
-    check_radius,
     sample_sources,
 )
 from diffkeras.physics.sampling.tissue import TissueSampler
@@ -133,7 +132,7 @@ class ExampleRecipe(ExplainedKeywords):
         if not isinstance(self.medium, Medium):
             raise PhysicsError(f"must be a Medium, not a {type(self.medium).__name__}", "medium")
         check_whole("seed", self.seed, 0, 2**128)
-        check_distribution(self.radius, self.values, self.placement)
+        _ = self.radii
         self.medium.require("ExampleRecipe", "uniform", "plane")
         if self.diffusion_length is not None:
             ends = self.diffusion_length if isinstance(self.diffusion_length, tuple | list) else ()
@@ -173,6 +172,11 @@ class ExampleRecipe(ExplainedKeywords):
                 "excludes diffusion_length, as both set the decay; leave one out", "tissue"
             )
         tissue.check(self.lattice, self.medium)
+
+    @cached_property
+    def radii(self) -> tuple[float, float]:
+        """The range (smallest, largest) of radii [lattice steps]."""
+        return check_distribution(self.radius, self.values, self.placement)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
         """The generator of an example of a split, or of the stream, which has no end."""
@@ -222,8 +226,25 @@ class ExampleRecipe(ExplainedKeywords):
 
     @cached_property
     def has_few_images(self) -> bool:
-        """Whether splits share a small number of different images between them."""
-        return few_images(self.count, self.lattice, self.radius, self.placement, self.values)
+        """Whether fewer than 2⁴¹ different orbits can be drawn, cautiously; radii don't count."""
+        if not self.count:
+            return False
+        placement, largest = self.placement, self.radii[1]
+        height, width = (max(side - 2 * math.ceil(largest), 1) for side in self.lattice)
+        centres = height * width
+        if placement.kind == "edge":
+            ring = 2 * (math.floor(placement.margin) + 1)
+            centres -= max(height - ring, 0) * max(width - ring, 0)
+        near = centres
+        if placement.kind == "clustered":  # the effective number of nodes in a normal distribution
+            near = min(centres, round(4 * math.pi * placement.spread**2))
+        # centres that one disc takes from the others
+        occupied = 0.0 if placement.overlap else math.pi * (2 * largest + 1) ** 2
+        bits = math.log2(centres) - math.log2(math.factorial(self.count))
+        for placed in range(1, self.count):
+            bits += math.log2(max(near - placed * occupied, 1))
+        bits += (self.count - 1) * _bits_per_value(self.values) - SYMMETRIES
+        return bits < FEW_ORBITS
 
     def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
         """The maps of the tissue of example k of a split, none without tissue."""
@@ -300,33 +321,6 @@ def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
 def _content(nodes: NDArray[np.int64], values: NDArray[np.float32]) -> bytes:
     order = np.argsort(nodes)
     return nodes[order].astype("<i8").tobytes() + values[order].tobytes()
-
-
-def few_images(
-    count: int,
-    lattice: tuple[int, int],
-    radius: Radius,
-    placement: Placement,
-    values: ValueDistribution,
-) -> bool:
-    """Whether fewer than 2⁴¹ different orbits can be drawn, cautiously; radii don't count."""
-    if not count:
-        return False
-    largest = check_radius(radius)[1]
-    height, width = (max(side - 2 * math.ceil(largest), 1) for side in lattice)
-    centres = height * width
-    if placement.kind == "edge":
-        ring = 2 * (math.floor(placement.margin) + 1)
-        centres -= max(height - ring, 0) * max(width - ring, 0)
-    near = centres
-    if placement.kind == "clustered":  # the effective number of nodes in a normal distribution
-        near = min(centres, round(4 * math.pi * placement.spread**2))
-    # centres that one disc takes from the others
-    occupied = 0.0 if placement.overlap else math.pi * (2 * largest + 1) ** 2
-    bits = math.log2(centres) - math.log2(math.factorial(count))
-    for placed in range(1, count):
-        bits += math.log2(max(near - placed * occupied, 1))
-    return bits + (count - 1) * _bits_per_value(values) - SYMMETRIES < FEW_ORBITS
 
 
 def _bits_per_value(values: ValueDistribution) -> float:

@@ -12,7 +12,7 @@ from diffkeras.config import load_config
 from diffkeras.errors import PackingError
 from diffkeras.physics import ExampleRecipe, Medium, Placement, Sources, sample_sources
 from diffkeras.physics.sampling.discs import PlacementKind
-from diffkeras.physics.sampling.examples import SPLIT_KEYS, few_images, split_of
+from diffkeras.physics.sampling.examples import SPLIT_KEYS, split_of
 
 MODELS = ("models/default", "models/production", "models/saturating_tissue", "models/tissue")
 
@@ -169,4 +169,5 @@ def test_too_few_images_for_three_splits():
 )
 def test_which_configurations_have_few_images(count, lattice, placement, values, few):
     distribution = Placement(**{"spread": 2.0, "margin": 3.0, **placement})
-    assert few_images(count, (lattice, lattice), 5.0, distribution, values) is few
+    options = {"placement": distribution, "values": values, "production": True}
+    assert ExampleRecipe(count, lattice, **options).has_few_images is few
