@@ -63,7 +63,7 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
         _draw(axis, own)
         axis.set(title=title, ylabel=error)
     axes[-1].set_xlabel("wall-clock time per image [ms]")
-    marks = _marks(points)
+    marks, _ = axes[0].get_legend_handles_labels()
     listed = [] if few else [f"{number}  {name}" for name, number in numbers.items()]
     names = [Line2D([], [], linestyle="none", label=label) for label in listed]
     look: Any = {"fontsize": 9, "handlelength": 1.2, "labelspacing": 0.35}
@@ -97,35 +97,16 @@ def _draw(axis: Axes, points: Sequence[Point]) -> None:
     axis.grid(alpha=0.3)
     if lowest < SMALLEST:
         axis.axhspan(lowest, 5 * SMALLEST, color="#f0f0f0", zorder=0)
-        axis.annotate(
-            "rounding or smaller",
-            (1, 5 * SMALLEST),
-            xytext=(-4, -3),
-            xycoords=axis.get_yaxis_transform(),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color="0.4",
-        )
+        note: Any = {"ha": "right", "va": "top", "fontsize": 8, "color": "0.4"}
+        across = axis.get_yaxis_transform()
+        axis.text(0.99, 4 * SMALLEST, "rounding or smaller", transform=across, **note)
     log_ticks(axis, "x", fewest=5)
-    front = [_place(point) for point in pareto_front(points)]
-    axis.plot(*zip(*front, strict=True), color=FRONT, drawstyle="steps-post", zorder=1)
-    for point in points:
-        marker = "o" if point.learned else "s"
-        axis.scatter(*_place(point), 40, _color(point), marker=marker, zorder=3)
-
-
-def _marks(points: Sequence[Point]) -> list[Line2D]:
-    """For the legend: of the kinds of points that there are, and of the front."""
-    look: Any = {"linestyle": "none", "markersize": 6}
-    kinds = {
-        False: Line2D([], [], color=CLASSICAL, marker="s", label="classical", **look),
-        True: Line2D([], [], color=LEARNED, marker="o", label="with a surrogate", **look),
-    }
-    drawn = {point.learned for point in points}
-    front = Line2D([], [], color=FRONT, label="Pareto front")
-    return [*(mark for learned, mark in kinds.items() if learned in drawn), front]
+    for learned, marker, label in ((False, "s", "classical"), (True, "o", "with a surrogate")):
+        if own := [point for point in points if point.learned == learned]:
+            places = zip(*map(_place, own), strict=True)
+            axis.plot(*places, marker, color=_color(own[0]), label=label, zorder=3)
+    front = zip(*map(_place, pareto_front(points)), strict=True)
+    axis.plot(*front, color=FRONT, drawstyle="steps-post", label="Pareto front", zorder=1)
 
 
 def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequence[Any]) -> None:

@@ -91,14 +91,8 @@ def cost_figure(metrics: Mapping[str, Any], subject: Subject) -> Figure:
     if ZERO_FIELD in metrics:
         (axis,), error = figure.axes, metrics[ZERO_FIELD][ALL]["mae"]
         axis.axhline(error, color=GREY, linestyle=":", zorder=1)
-        axis.annotate(
-            ZERO_FIELD,
-            (0, error),
-            xytext=(6, 3),
-            xycoords=axis.get_yaxis_transform(),
-            textcoords="offset points",
-            color=GREY,
-        )
+        across = axis.get_yaxis_transform()
+        axis.text(0.01, 1.1 * error, ZERO_FIELD, color=GREY, transform=across)
     return figure
 
 

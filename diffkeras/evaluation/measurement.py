@@ -31,7 +31,7 @@ class Measurement:
 
     def __init__(self, methods: Sequence[Method]) -> None:
         self.methods = tuple(methods)  # in the order in which they are shown
-        self.milliseconds = pd.DataFrame(dtype=float)  # a row per source count, a column per method
+        self.milliseconds: dict[str, dict[str, float]] = {}  # by method and source count
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
         self._spectra: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class Measurement:
         """Time the methods on a batch of one source count; copies get the time of their method."""
         timed = [method for method in self.methods if method.timed and method.copy_of is None]
         for name, times in measure_times(timed, batch, len(batch), rounds).items():
-            self.milliseconds.loc[count, name] = times["median"]
+            self.milliseconds.setdefault(name, {})[str(count)] = times["median"]
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -90,14 +90,11 @@ class Measurement:
         metrics: dict[str, Any] = {}
         timed_as = {method.name: method.copy_of or method.name for method in self.methods}
         for name, errors in self.errors.groupby("method", sort=False):
-            times = self.milliseconds.get(timed_as[str(name)])
+            times = self.milliseconds.get(timed_as[str(name)], {})
+            if times:
+                times = {ALL: float(np.mean([*times.values()])), **times}
             metrics[str(name)] = {
-                label: {
-                    **summarise(part),
-                    "milliseconds": None
-                    if times is None
-                    else float(times.mean() if label == ALL else times[int(label)]),
-                }
+                label: {**summarise(part), "milliseconds": times.get(label)}
                 for label, part in by_count(errors)
             }
         return metrics
