@@ -16,7 +16,6 @@ SIZE = "training_examples"
 SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"
 SEED = "training.seed"
-ORDER_SEED = "training.order_seed"
 VARIANT = "variant"
 TRAIN_PART = "data.train_part"
 DRAW = "data.seed"  # other training examples, drawn again
@@ -64,11 +63,6 @@ class StudyData:
         return self.varies(SIZE) and any(self.varies(key) for key in SIZE_KEYS)
 
     @property
-    def seeds(self) -> list[str]:
-        """The names of the seeds that vary."""
-        return [name for name in (SEED, ORDER_SEED) if name in self.factors and self.varies(name)]
-
-    @property
     def draws(self) -> list[str]:
         """The name of the seed of the training examples, if several were drawn.
 
@@ -85,7 +79,7 @@ class StudyData:
 
     @property
     def unit(self) -> str:
-        """The column of `regions` and `with_seed` that tells independent runs of a setting apart.
+        """The column that tells independent runs of a setting apart.
 
         Runs of one draw share their examples, so it is the draw if each has seeds of its own. If
         draws share their seeds, it is the seed, which changes the error much more than the draw.
@@ -111,13 +105,11 @@ class StudyData:
     def with_ln(self, error: str = "mae", runs: pd.DataFrame | None = None) -> pd.DataFrame:
         """One row a run, of `overall` or given ones, with an `error` and its logarithm `ln_error`.
 
-        `seed` has the values of all seeds as one text; `draw` the draw of the training examples, ""
-        if all runs have the same, or each its own. `unit` is equal for runs of a setting that are
-        not independent.
+        `draw` is the draw of the training examples, "" if all runs have the same, or each its own.
+        `unit` is equal for runs of a setting that are not independent.
         """
-        rows = with_seed(self.overall if runs is None else runs)
-        names = [name for name in (SEED, ORDER_SEED) if name in rows]
-        rows = rows.sort_values(names, kind="stable", ignore_index=True)
+        rows = (self.overall if runs is None else runs).assign(seed=lambda rows: rows[SEED])
+        rows = rows.sort_values(SEED, kind="stable", ignore_index=True)
         values = rows[error].astype(float)
         draw = rows[DRAW] if self.draws else ""
         return rows.assign(error=values, ln_error=np.log(values), draw=draw, unit=rows[self.unit])
@@ -136,7 +128,7 @@ class StudyData:
 
     def settings(self, *, without: Sequence[str] = ()) -> list[str]:
         """The varied factors other than seeds, of examples too, and other than those left out."""
-        hidden = {SEED, ORDER_SEED, DRAW, *without}
+        hidden = {SEED, DRAW, *without}
         return [name for name in self.factors if self.varies(name) and name not in hidden]
 
 
@@ -146,22 +138,10 @@ def counts_in(text: str) -> tuple[int, ...]:
     return tuple(count for part in ends for count in range(int(part[0]), int(part[-1]) + 1))
 
 
-def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs with a column `seed`: the values of all seeds of each as one text, such as "0/1"."""
-    names = [name for name in (SEED, ORDER_SEED) if name in runs]
-    if not names:
-        return runs.assign(seed="")
-    seeds = runs[names[0]].astype(str)
-    for name in names[1:]:
-        seeds = seeds + "/" + runs[name].astype(str)
-    return runs.assign(seed=seeds)
-
-
 def own_seeds(runs: pd.DataFrame) -> int:
     """The largest number of seeds of a draw of the examples; 0 if draws share several seeds."""
-    names = [name for name in (DRAW, SEED, ORDER_SEED) if name in runs]
-    pairs = with_seed(runs[names].drop_duplicates())[[DRAW, "seed"]].drop_duplicates()
-    shared = pairs["seed"].duplicated().any() and pairs["seed"].nunique() > 1
+    pairs = runs[[DRAW, SEED]].drop_duplicates()
+    shared = pairs[SEED].duplicated().any() and pairs[SEED].nunique() > 1
     return 0 if shared else int(pairs[DRAW].value_counts().max())
 
 

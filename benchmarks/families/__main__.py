@@ -21,7 +21,7 @@ speed-up otherwise. Even then, the worst of their errors may be larger, as nothi
 times are CPU times per field in one thread: of each point the least of three rounds, and of these
 the mean over the points, so that what fell back to `solve` counts. In a round the methods take
 turns of eight points each, and then comes a batch of 64, so that what else the machine does slows
-all of them. "Rounds" are the least and the largest speed-up of a round. "Pays from" and the
+all of them. "Rounds" is the range of the speed-up and of single rounds'. "Pays from" and the
 verdicts are from `benchmarks.families.judged`.
 """
 

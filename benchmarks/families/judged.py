@@ -82,7 +82,7 @@ def row_of(
         got = result.field if is_proven else result
         errors.append(float(np.abs(got - field).max() / field.max()))
     best = min(times[method] for method in ALONE)
-    ends = (f"{end:.1f}" for end in (min(rounds), max(rounds)))
+    speeds = [speed_up(times), *rounds]
     saved = best - times["basis"]
     pays_from = f"{1e3 * training / saved:,.0f}" if saved > 0 else "never"
     limit = 1e-3 if isinstance(accuracy, str) else accuracy
@@ -92,8 +92,8 @@ def row_of(
         *(f"{times[method]:.1f}" for method in CLASSICAL),
         f"{times['basis']:.2f}",
         f"{times['of 64']:.2f}",
-        f"{speed_up(times):.1f}×" if is_right else "",
-        f"{'–'.join(ends)}×" if is_right else "",
+        f"{speeds[0]:.1f}×" if is_right else "",
+        f"{min(speeds):.1f}–{max(speeds):.1f}×" if is_right else "",
         f"{TARGETS[accuracy]}×" if accuracy in TARGETS else "",
         f"{min(times[m] for m in CLASSICAL) / times['basis']:.1f}×" if is_right else "",
         f"{statistics.median(errors):.1e}",

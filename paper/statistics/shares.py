@@ -15,7 +15,6 @@ from paper.statistics.ratios import PERCENTILES
 from paper.study_data import (
     DRAW,
     LOSS,
-    ORDER_SEED,
     SEED,
     SIZE,
     SIZE_KEYS,
@@ -25,7 +24,7 @@ from paper.study_data import (
 )
 
 DRAWS = 1000
-NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed", ORDER_SEED: "order seed"}
+NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed"}
 OF_EXAMPLES = "draw of the examples"
 WITHIN = "seed"  # all differences between the runs of a cell
 BOTH = "draw and seed"  # the same where each draw has one seed of its own
@@ -61,11 +60,11 @@ def shares_of(data: StudyData, error: str = "mae") -> Shares:
     Raises:
         TooFewRunsError: fewer than two seeds have a run in every combination.
     """
-    factors, seeds = _factors(data), data.seeds
+    factors = _factors(data)
     # seeds of their own are repetitions of the cells of one draw
     cells = factors if data.own_seeds else [*factors, *data.draws]
-    runs = complete_design(data.with_ln(error), cells, seeds)
-    if len(runs[seeds].drop_duplicates()) < 2:
+    runs = complete_design(data.with_ln(error), cells, [SEED])
+    if runs[SEED].nunique() < 2:
         raise TooFewRunsError(
             "shares of variance need two seeds with a run in every combination of "
             + ", ".join(NAMES.get(name, name) for name in factors)
@@ -121,18 +120,14 @@ def _random_groups(data: StudyData, runs: pd.DataFrame) -> dict[str, dict[tuple[
         by = {(name, *columns): f"{share}, by {NAMES.get(name, name)}" for name in factors}
         return found | by
 
-    def of_seeds(*within: str) -> dict[tuple[str, ...], str]:
-        parts = [crossed(NAMES[seed], *within, seed).items() for seed in data.seeds]
-        return {term: name for part in parts for term, name in part}
-
     if not data.varies(DRAW) or runs[DRAW].nunique() == 1:
-        groups = {WITHIN: of_seeds()}
+        groups = {WITHIN: crossed(WITHIN, SEED)}
     elif (own := own_seeds(runs)) == 1:
         groups = {BOTH: crossed(BOTH, DRAW)}
     elif own:
-        groups = {OF_EXAMPLES: crossed(OF_EXAMPLES, DRAW), WITHIN: of_seeds(DRAW)}
+        groups = {OF_EXAMPLES: crossed(OF_EXAMPLES, DRAW), WITHIN: crossed(WITHIN, DRAW, SEED)}
     else:  # a seed may be better for a setting with all draws, so these are not independent
-        of_cells = of_seeds() | {(*factors, *data.seeds): ALIKE_IN_DRAWS}
+        of_cells = crossed(WITHIN, SEED) | {(*factors, SEED): ALIKE_IN_DRAWS}
         groups = {OF_EXAMPLES: crossed(OF_EXAMPLES, DRAW), WITHIN: of_cells}
     # a term whose levels have one run each is the residual
     return {

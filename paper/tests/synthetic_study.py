@@ -22,7 +22,6 @@ from paper.study_data import (
     ALL,
     DRAW,
     LOSS,
-    ORDER_SEED,
     SEED,
     SIZE,
     STUDY_FILE,
@@ -60,7 +59,6 @@ class Design:
         fractions: of the training examples, of which there are 240 for each source count.
         losses: loss → factor of its error.
         seeds: number of seeds of the weights.
-        order_seeds: number of seeds of the order of the examples; 1: `training.seed` has both.
         draws: number of draws of the training examples; 1: `data.seed` is no factor.
         own_seeds: whether each draw has as many seeds of its own, and not the same as the others.
         variants: label → its factor for a tested source count.
@@ -80,7 +78,6 @@ class Design:
         default_factory=lambda: {"absolute": 1.0, "squared": 1.15, "huber(delta=0.1)": 1.05}
     )
     seeds: int = 3
-    order_seeds: int = 1
     draws: int = 1
     own_seeds: bool = False
     variants: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
@@ -102,10 +99,7 @@ class Design:
             VARIANT: list(self.variants),
             DRAW: [str(draw) for draw in range(self.draws)],
             SEED: [str(seed) for seed in range(self.seeds * (self.draws if self.own_seeds else 1))],
-            ORDER_SEED: [str(seed) for seed in range(self.order_seeds)],
         }
-        if self.order_seeds == 1:
-            del found[ORDER_SEED]
         if self.draws == 1:
             del found[DRAW]
         return {key: values for key, values in found.items() if values}
@@ -155,17 +149,14 @@ def _noise(
     known: dict[tuple[str, ...], float],
     rng: np.random.Generator,
 ) -> float:
-    """Independent noise of the weights and of the order, for each setting and size."""
-    setting = tuple(v for key, v in values.items() if key not in (SEED, ORDER_SEED))
+    """Independent noise of the seeds for each setting and size, and of the draws for each size."""
+    setting = tuple(value for key, value in values.items() if key != SEED)
     smallest = design.size({FRACTION: str(min(design.fractions))})
     scale = (design.size(values) / smallest) ** -design.fall
-    total = 0.0
-    for key, size in ((SEED, design.noise), (ORDER_SEED, 0.02)):
-        if key in values:
-            place = (*setting, key, values[key])
-            if place not in known:
-                known[place] = float(rng.normal(scale=size))
-            total += known[place] * scale
+    place = (*setting, SEED, values[SEED])
+    if place not in known:
+        known[place] = float(rng.normal(scale=design.noise))
+    total = known[place] * scale
     if DRAW in values:
         place = (values[FRACTION], DRAW, values[DRAW])
         if place not in known:
