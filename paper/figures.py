@@ -211,10 +211,9 @@ def speed() -> Figure:
     """The time of one image, of the paper's problem and below it of a tissue."""
     found, bars = times(BENCHMARKS), dict[str, float]()
     for label, (network, solvers, _) in found.items():
-        lattice, what = label.split(", ")[:2]
-        where = f"{lattice} {what}" if what == "tissue" else lattice
+        where = label.partition(", ")[0]
         bars |= {f"{name} ({where})": s for name, s in solvers.items()}
-        bars[f"{'U-Net' if what == 'tissue' else 'paper’s network'} ({where})"] = network
+        bars[f"{'U-Net' if 'tissue' in where else 'paper’s network'} ({where})"] = network
     ordered = sorted(bars, key=lambda name: ("tissue" in name, bars[name]))
     figure, axes = panels(1, height=3.0)
     colors = [COLORS["network" in name or "U-Net" in name] for name in ordered]

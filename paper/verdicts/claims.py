@@ -363,7 +363,7 @@ def times(benchmarks: Path) -> dict[str, tuple[float, dict[str, float], str]]:
         found[f"{label}, fastest solver"] = (speed, solvers, machines)
     tissue = _rows(benchmarks / "tissue_surrogates.csv", {"nodes": "256²"}).set_index("method")
     of_tissue, u_net = tissue["alone [ms]"] / 1e3, "U-Net, fixed values"
-    label = f"256² tissue with an error of {tissue['MAE / mean field'][u_net]}"
+    label = f"256² tissue, with an error of {tissue['MAE / mean field'][u_net]}"
     exact = {"exact solver": float(of_tissue["exact solver"])}
     found[label] = (float(of_tissue[u_net]), exact, _machine(tissue))
     return dict(sorted(found.items(), key=lambda item: item[0] != "512², fastest solver"))
