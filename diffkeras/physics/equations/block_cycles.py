@@ -256,16 +256,10 @@ def conjugate_gradients(
     """Solve A x = b (n,) in b's precision, from x = 0, by preconditioned iterations.
 
     They end when a goal is reached, after the most products with A, or where rounding spoils them.
-
-    Args:
-        apply: x ↦ A x, symmetric positive definite on the vectors that occur.
-        precondition: r ↦ about A⁻¹r, symmetric positive definite.
-        right_hand_side: b.
-        is_met: a goal for solution and residual.
-        most: products with A.
-        is_near: a goal for solution, residual and the largest |value| of the next correction, which
-            estimates the error. The correction is then added to the solution: it costs no product,
-            and leaves a smooth residual.
+    Both `apply` and `precondition`, r ↦ about A⁻¹r, are symmetric positive definite. `is_met` is a
+    goal for solution and residual; `is_near` another one for these and the largest |value| of the
+    next correction, which estimates the error. The correction is then added to the solution: it
+    costs no product, and leaves a smooth residual.
     """
     residual, direction = right_hand_side.copy(), None
     solution, energy = np.zeros_like(right_hand_side), 1.0

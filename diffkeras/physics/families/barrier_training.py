@@ -54,10 +54,8 @@ def barriers_of_basis(
 ) -> tuple[Barriers | None, float]:
     """The barriers for the predictions of a basis, and in which share of them Galerkin converged.
 
-    Args:
-        refinement: of the family, without barriers; it gets these, if there are any.
-        predictor: of the basis.
-        points: (m, p), of the snapshots. Samples are predicted as if they were none.
+    Samples are snapshots, at points (m, p), predicted as if they were none. The refinement gets the
+    barriers.
     """
     family, fit = refinement.family, predictor.fit
     numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))

@@ -165,10 +165,7 @@ class Family:
         return np.stack(columns, axis=-1)
 
     def _are_inside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each number of points (…, p) is in its range, (…, p).
-
-        A rounding beyond an end, such as of a logarithm's exponential, is.
-        """
+        """Whether each number of points (…, p) is in its range, to rounding, (…, p)."""
         low = self.low - ROUNDING * np.abs(self.low)
         return (values >= low) & (values <= self.high + ROUNDING * np.abs(self.high))
 
@@ -259,11 +256,7 @@ class Family:
         return np.array([parameter.derivative(derivatives) for parameter in self.parameters])
 
     def rows_of_values(self) -> NDArray[np.float64]:
-        """Rows (p + 1, n) whose product with the parameters and 1 are the fixed values on n nodes.
-
-        The row of a parameter is 1 on the nodes that it sets, and the last one contains what no
-        parameter sets.
-        """
+        """Rows (p + 1, n) whose product with parameters and 1 gives the fixed values on n nodes."""
         values = self.problem.values
         rows = np.zeros((len(self.parameters) + 1, values.size))
         rows[-1] = values.ravel()
@@ -297,8 +290,7 @@ class Family:
     def _parts(self, point: NDArray[np.float64]) -> dict[str, Any]:
         """The parts that parameters set, by name, with their numbers at a point (p,).
 
-        A part is a number, or an array of the lattice's shape where parameters have nodes of their
-        own; fixed values and production are always arrays.
+        A part is an array where parameters have nodes of their own, or where it always is one.
         """
         parts: dict[str, Any] = {}
         lattice = self.problem.lattice

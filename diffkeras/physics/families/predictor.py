@@ -103,8 +103,7 @@ class Galerkin:
             rows: modes and mean on all nodes, (r + 1, n), 0 on the fixed ones.
             mean: the number of the mean's row.
             remainder: about the Euclidean norm of what the modes leave of a field.
-            equations: of one of the family's problems.
-            reference: its parameters, (p,).
+            equations: at the point `reference`, (p,).
             coefficients: about those of fields at points (s, p), (s, r + 1).
         """
         nodes = rows.shape[1]
@@ -151,11 +150,8 @@ class Galerkin:
     ) -> tuple[NDArray[np.float64], int]:
         """Better coefficients, and after how many steps; the same ones and 0 without convergence.
 
-        Args:
-            coefficients: of the rows, (r + 1,), or of the first ones, which then are the basis.
-            point: of the family, (p,).
-            equations: of its problem.
-            scale: of fields at the point, for which the remainder is multiplied by it.
+        They are of the first rows, which then are the basis. The remainder is in proportion to the
+        scale of fields at the point (p,), whose equations are given.
         """
         unchanged, count = (coefficients, 0), len(coefficients) - 1
         operator, constant = self._linear_terms(point, count)
@@ -268,13 +264,9 @@ class Predictor:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The fields of points by Galerkin's method, or by regression where it isn't used.
 
-        They are (n, *lattice), 0 on the fixed nodes; with the number of steps of each, (n,).
-
-        Args:
-            points: (n, p).
-            equations: of their problems.
-            coefficients: where the method starts, by default at those of the regression.
-            tolerance: of the fields, which may need fewer modes.
+        They are (n, *lattice), 0 on the fixed nodes, with the number of steps of each, (n,). The
+        method starts at the regression's coefficients by default. To a tolerance, fields may need
+        fewer modes.
         """
         if coefficients is None:
             coefficients = self.coefficients(points)

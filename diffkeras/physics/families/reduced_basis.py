@@ -1,10 +1,9 @@
 """A surrogate of a family: a basis of fields, and a regression from parameters to coefficients.
 
 Fields of one geometry lie near a space of few dimensions. Its basis are the principal modes of
-snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
-regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
-& Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
-(`refinement`), so that neither has to be trusted.
+snapshots, solved fields of some points of the family, and kernel regression gives the coefficients
+of any other point (non-intrusive reduced basis method, Hesthaven & Ubbiali 2018). What that
+predicts is corrected and its error proven (`refinement`), so that neither has to be trusted.
 """
 
 from collections.abc import Callable, Mapping

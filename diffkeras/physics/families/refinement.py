@@ -55,7 +55,7 @@ class Refinement:
         self.family = family
         # of the slowest decay
         self.equations = Equations(family.quick_problem_at(family.lowest_point))
-        self._shared = SharedOperator(self.equations)
+        self.equations_of = SharedOperator(self.equations).equations_of
         self.set_barriers(barriers)
 
     def set_barriers(self, barriers: Barriers | None) -> None:
@@ -70,10 +70,6 @@ class Refinement:
             for each in ([] if barriers is None else barriers.fields.astype(np.float64))
         ]
 
-    def equations_of(self, problem: Problem) -> Equations:
-        """The equations of a problem of the family, with what all share."""
-        return self._shared.equations_of(problem)
-
     def solve_from(
         self,
         equations: Equations,
@@ -84,13 +80,8 @@ class Refinement:
         """A field whose proven relative error is within a tolerance, from a predicted one.
 
         Where corrections aren't enough, `solve` goes on from what they made of the prediction, or
-        from that itself if its residual is smaller.
-
-        Args:
-            equations: of a problem of the family.
-            field: on the lattice, of any values on the fixed nodes; it needn't be finite.
-            tolerance: relative, of the proven error.
-            steps: of Galerkin's method that led to the field, for the statistics.
+        from that itself if its residual is smaller. The prediction may have any values on the fixed
+        nodes, and needn't be finite. Galerkin's `steps` led to it.
         """
         problem = equations.given_problem
         prediction = finite_prediction(field, problem)
@@ -132,7 +123,10 @@ class Refinement:
         first, further = map(float, self.barriers.correction_shares * needed)
         one_is_enough = self.barriers.first_correction * size <= first
         if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
-            once = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
+            unit, single = largest(residual) or 1.0, np.empty(residual.shape, np.float32)
+            np.divide(residual, unit, out=single, casting="same_kind")
+            step = np.multiply(self._usual(single.ravel()), unit, dtype=np.float64)
+            once = subtract_correction(equations, field, step.reshape(residual.shape))
             after, proof = self._proof(CORRECTED, equations, once, needed)
             if proof is not None:
                 return Refined(once, proof, 1)
@@ -194,15 +188,10 @@ class Refinement:
         rounding: float = 0.0,
         radius: float = 0.0,
     ) -> BarrierBound:
-        """The bound of a field's error by a barrier, if it is within the radius.
+        """The bound of the error of a field, PREDICTED or CORRECTED, by a barrier.
 
-        Args:
-            kind: PREDICTED or CORRECTED.
-            equations: of a problem of the family.
-            field: with the values of the fixed nodes.
-            residual: its F, on the lattice.
-            rounding: at least the error of F on any node.
-            radius: of the slopes.
+        It holds if it is within the radius of the slopes. The residual F of the field is known to
+        within its rounding.
         """
         operator: FiniteVolumes | NDArray[np.float32]
         if isinstance(equations, SharedEquations):
@@ -264,10 +253,3 @@ def subtract_correction(
         np.maximum(correction, 0.0, out=correction)
         np.copyto(correction, equations.values, where=equations.fixed)
     return correction
-
-
-def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A correction on the lattice, by a cycle of about the right equations."""
-    size, single = largest(residual) or 1.0, np.empty(residual.shape, np.float32)
-    np.divide(residual, size, out=single, casting="same_kind")
-    return np.multiply(cycle(single.ravel()), size, dtype=np.float64).reshape(residual.shape)

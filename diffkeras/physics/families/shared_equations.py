@@ -36,27 +36,15 @@ class SharedOperator:
         for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
         self.largest_row_sum = float(equations.volumes.row_sums.max())
-        self.reach = equations.volumes.reach
         # their memory is for the next ones; threads get different ones
         self.unused_cycles: list[BlockCycle] = []
         self._uptake_nodes: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def equations_of(self, problem: Problem) -> Equations:
-        """The equations of a problem with this lattice and these fixed nodes.
-
-        `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
-        """
+        """The equations of a problem with the same fixed nodes; unshared if diffusivity differs."""
         if same_diffusivity(problem.reduced.medium, self.equations.problem.medium):
             return SharedEquations(problem, self)
         return Equations(problem, self.equations)
-
-    def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
-        """The multigrid cycle of A + diag(added) on the free nodes."""
-        try:
-            spare = self.unused_cycles.pop()
-        except IndexError:  # another thread may have taken the last one
-            spare = None
-        return self.equations.cycle.plus(added, spare)
 
     def uptake_nodes(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many."""
@@ -87,7 +75,11 @@ class SharedEquations(Equations):
         added = self.volumes.row_sums - self._shared.equations.volumes.row_sums
         added += slope
         added *= self.free
-        cycle = self._shared.cycle_plus(added)
+        try:
+            spare = self._shared.unused_cycles.pop()
+        except IndexError:  # another thread may have taken the last one
+            spare = None
+        cycle = self._shared.equations.cycle.plus(added, spare)
         self._cycle_of_slope = slope, cycle
         return cycle
 
@@ -149,7 +141,11 @@ class SharedEquations(Equations):
     def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         # of A, and of Δ by both row sums
-        most = self._largest_row_sums + self._shared.largest_row_sum + 2 * self._shared.reach
+        most = (
+            self._largest_row_sums
+            + self._shared.largest_row_sum
+            + 2 * self._shared.equations.volumes.reach
+        )
         law = self._few[1] if self._few else self._uptake
         return most + law.steepest if law else most
 

@@ -55,13 +55,10 @@ class Barrier:
     ) -> float:
         """About the least c with (A + d) c w ≥ |F| on the free nodes; infinite if there is none.
 
-        Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
-
-        Args:
-            operator: A + d, rounded down, of a problem with the same fixed nodes; or, for the same
-                couplings, less than what is added to the row sums that the barrier was made for.
-            residual: F on the lattice, 0 on the fixed nodes.
-            rounding: at least its error on any node.
+        Then c w · `SLACK` bounds the error, if it is within the radius of the slopes. The operator
+        is A + d, rounded down, of a problem with the same fixed nodes; or, for the same couplings,
+        less than what is added to the row sums that the barrier was made for. The residual F is 0
+        on the fixed nodes, and wrong by its rounding at most.
         """
         size = largest(residual) + rounding
         if size == 0:

@@ -51,7 +51,7 @@ FINAL_ROUNDING = rounding_of(4, np.float64)
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
-    """See `table.Solver`; on one thread."""
+    """See `table.SOLVERS`; on one thread."""
     start = None if options.initial is None else equations.enter(options.initial)
     run = NewtonRun(equations, start)
     try:

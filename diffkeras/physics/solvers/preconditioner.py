@@ -105,8 +105,13 @@ class SparseInverse:
         window = Window.of(operator)
         blocks = _blocks(ring, operator.lattice, *RIMS, reach=window.reach)
         entries, columns, starts = [], [], np.zeros(ring.size + 1, dtype=np.int64)
-        for block, near in zip(blocks, _predecessors(blocks, ring, operator), strict=True):
-            nodes = np.concatenate([*(blocks[other] for other in near), block])
+        centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
+        box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
+        tree = scipy.spatial.cKDTree(centres, boxsize=box)
+        _, near = tree.query(centres, k=range(1, min(NEAR_BLOCKS, len(blocks)) + 1))
+        for number, (block, row) in enumerate(zip(blocks, np.asarray(near), strict=True)):
+            before = row[row < number][::-1]  # those of the nearest blocks that come before it
+            nodes = np.concatenate([*(blocks[other] for other in before), block])
             rows = _last_rows_of_inverse_factor(window, ring, nodes, block.size)
             entries.append((block, rows))
             columns.append(nodes)
@@ -344,14 +349,3 @@ def _halves(
         return None
     cut = cuts[np.abs(cuts - nodes.size // 2).argmin()]
     return [nodes[:cut], nodes[cut:]]
-
-
-def _predecessors(
-    blocks: list[NDArray[np.intp]], ring: Ring, operator: SpectralOperator
-) -> list[NDArray[np.intp]]:
-    """For each block the numbers of its nearest blocks, as far as they come before it."""
-    centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
-    box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
-    tree = scipy.spatial.cKDTree(centres, boxsize=box)
-    _, near = tree.query(centres, k=range(1, min(NEAR_BLOCKS, len(blocks)) + 1))
-    return [row[row < number][::-1] for number, row in enumerate(np.asarray(near))]

@@ -1,8 +1,8 @@
-"""The table of solvers: how each one solves equations, and the time that it is likely to take."""
+"""The table of solvers, which give a field or raise a ConvergenceError, and the choice of one."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,6 @@ SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
-class Solver(NamedTuple):
-    """A way to solve equations with a fixed value or a production that is not 0."""
-
-    solve: Callable[[Equations, Options], Solved]  # or a ConvergenceError
-    seconds: Callable[[Equations], float]  # likely to be needed on one core; only ratios matter
-    needs_uniform: bool  # whether it solves linear problems in uniform media only
-
-
 def solve_directly(equations: Equations, options: Options) -> Solved:
     """The field by transforms and the ring system, which is factorised."""
     if "ring" not in equations.cache:
@@ -46,31 +38,28 @@ def solve_iteratively(equations: Equations, options: Options) -> Solved:
     return solve_on_ring(equations, system, options)
 
 
-def _seconds_of_factors(equations: Equations) -> float:
-    """Of the entries of the ring matrix, and of Cholesky's method."""
-    ring_nodes = equations.ring.size
-    return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
-
-
-def _seconds_of_iterations(equations: Equations) -> float:
-    """Of the preconditioner, and of usually five products, each a pair of transforms."""
-    return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
-
-
-SOLVERS = {
-    "ring": Solver(solve_directly, _seconds_of_factors, needs_uniform=True),
-    "ring-cg": Solver(solve_iteratively, _seconds_of_iterations, needs_uniform=True),
-    "newton-cg": Solver(
-        solve_by_newton, lambda equations: 4e-6 * equations.values.size, needs_uniform=False
-    ),
+SOLVERS: dict[str, Callable[[Equations, Options], Solved]] = {
+    "ring": solve_directly,
+    "ring-cg": solve_iteratively,
+    "newton-cg": solve_by_newton,  # the only one for media that vary and saturating uptake
 }
 METHODS = ("auto", *SOLVERS)
+
+
+def _seconds(equations: Equations, method: str) -> float:
+    """About the time of a method on one core, of which only ratios matter."""
+    rim, nodes = equations.ring.size, equations.values.size
+    if method == "ring":  # the entries of the ring matrix, and Cholesky's method
+        return 6e-9 * rim**2 + 7e-12 * rim**3
+    if method == "ring-cg":  # the preconditioner, and usually five products by two transforms each
+        return 1.5e-5 * rim + 5 * 2.7e-8 * nodes
+    return 4e-6 * nodes  # Newton's steps, and conjugate gradients for each and for the bound
 
 
 def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
     check_choice("method", method, METHODS)
-    if method == "auto" or not SOLVERS[method].needs_uniform or problem.is_uniform:
+    if method in ("auto", "newton-cg") or problem.is_uniform:
         return
     lacking = "a linear problem, and uptake saturates here"
     if not problem.reduced.medium.is_uniform:
@@ -78,22 +67,16 @@ def check_method(method: str, problem: Problem) -> None:
             "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
             "a side is a Robin side"
         )
-    able = ", ".join(["auto", *_able(problem)])
-    raise PhysicsError(f"method {method!r} needs {lacking}; choose one of {able}")
+    raise PhysicsError(f"method {method!r} needs {lacking}; choose one of auto, newton-cg")
 
 
 def cheapest(equations: Equations) -> str:
     """The name of the solver that is likely to take the least time."""
-    if equations.problem.is_uniform and not equations.ring.size:
+    if not equations.problem.is_uniform:
+        return "newton-cg"
+    if not equations.ring.size:
         return "ring"  # of no nodes: one pair of transforms
-    return min(_able(equations.problem), key=lambda name: SOLVERS[name].seconds(equations))
-
-
-def _able(problem: Problem) -> list[str]:
-    """The methods that solve a problem."""
-    return [
-        name for name, solver in SOLVERS.items() if problem.is_uniform or not solver.needs_uniform
-    ]
+    return min(SOLVERS, key=partial(_seconds, equations))
 
 
 def solve_equations(
@@ -106,17 +89,11 @@ def solve_equations(
 ) -> tuple[NDArray[np.floating], SolveStatistics, Proof]:
     """The field with the values of the fixed nodes, how it was solved, and what proves its bounds.
 
-    Args:
-        equations: of the problem.
-        tolerance: relative to the field's largest |value|.
-        method: one that solves the problem (`check_method`).
-        initial: a field to start from.
-        may_be_single: whether the field is float32 if the tolerance allows it; a PhysicsError if
-            that doesn't hold the field.
+    It is float32 if that is allowed and the tolerance, relative to its largest |value|, is large
+    enough; a PhysicsError if float32 doesn't hold it.
     """
     name = cheapest(equations) if method == "auto" else method
-    precision: np.dtype = np.dtype(np.float64)
-    rounding = 0.0
+    precision, rounding = np.dtype(np.float64), 0.0
     # float32 can't hold the field of ring values that are far below those inside a source
     is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
     if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
@@ -140,7 +117,7 @@ def _solved(name: str, equations: Equations, options: Options) -> Solved:
         size = 0 if name == "newton-cg" else equations.ring.size
         statistics = SolveStatistics(name, size, precision=precision.name)
         return Solved(np.zeros(lattice), statistics, np.zeros(lattice))
-    solved = SOLVERS[name].solve(equations, options)
+    solved = SOLVERS[name](equations, options)
     # fixed values are in the range of float32
     if equations.production is not None and precision == np.float32:
         most = largest(solved.field)

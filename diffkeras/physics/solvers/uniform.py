@@ -133,11 +133,7 @@ class RingIteration(RingSystem):
     def solve(
         self, values: NDArray[np.floating], tolerance: float
     ) -> tuple[NDArray[np.floating], float]:
-        """See `RingSystem`.
-
-        In three dimensions double precision is reached by corrections in single precision, whose
-        products take half as long.
-        """
+        """See `RingSystem`; in three dimensions in single precision, whose products take half."""
         size = largest(values)
         if len(self._operator.lattice) == 2 or values.dtype == np.float32 or not size:
             return super().solve(values, tolerance)
@@ -161,7 +157,7 @@ class RingIteration(RingSystem):
 
 
 def solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
-    """See `table.Solver`; in the precision of the options, if that meets the tolerance.
+    """See `table.SOLVERS`; in the precision of the options, if that meets the tolerance.
 
     With production it is always in float64.
     """
