@@ -141,11 +141,8 @@ class SharedEquations(Equations):
     def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         # of A, and of Δ by both row sums
-        most = (
-            self._largest_row_sums
-            + self._shared.largest_row_sum
-            + 2 * self._shared.equations.volumes.reach
-        )
+        reach = self._shared.equations.volumes.reach
+        most = self._largest_row_sums + self._shared.largest_row_sum + 2 * reach
         law = self._few[1] if self._few else self._uptake
         return most + law.steepest if law else most
 

@@ -93,7 +93,8 @@ def solve_equations(
     enough; a PhysicsError if float32 doesn't hold it.
     """
     name = cheapest(equations) if method == "auto" else method
-    precision, rounding = np.dtype(np.float64), 0.0
+    precision: np.dtype = np.dtype(np.float64)
+    rounding = 0.0
     # float32 can't hold the field of ring values that are far below those inside a source
     is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
     if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:

@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 import diffkeras as dk
-from diffkeras.errors import OutputError
 from tests.helpers.random_families import random_family, tissue_family
 
 WITHOUT_DIFFKERAS = """
@@ -116,10 +115,3 @@ def test_parameters_out_of_the_ranges_are_refused(tmp_path):
     assert np.isfinite(model.serve(ends)).all()
     with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within"):
         model.serve(2 * basis.family.high[None])
-
-
-def test_what_is_no_saved_model_is_kept(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError):
-        trained().export(tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -16,33 +16,6 @@ def trained(snapshots=60):
     return dk.ReducedBasis.train(tissue_family(), snapshots, modes=20)
 
 
-def stroma_family(side=96):
-    """A tissue whose nodes all take up: capillaries, scattered immune cells, stroma."""
-    rng, nodes = np.random.default_rng(7), np.indices((side, side))[:, None]
-
-    def discs(count):
-        offsets = nodes - rng.integers(2, side - 2, (2, count))[..., None, None]
-        return (np.hypot(*offsets) <= 2).any(axis=0)
-
-    vessels, immune = discs(side**2 // 1500 + 1), discs(side**2 // 84)
-    immune &= ~vessels
-    uptake = dk.MichaelisMenten(np.where(immune, 0.02, 0.004) * ~vessels, 0.2)
-    problem = dk.Problem(1.0 * vessels, uptake=uptake, decay=0.002, boundary="reflecting")
-    regions = {"immune": immune, "stroma": ~(immune | vessels)}
-    ranges = {
-        "uptake.maximum[immune]": (0.005, 0.05),
-        "uptake.maximum[stroma]": (0.001, 0.01),
-        "uptake.constant": (0.05, 0.5),
-        "decay": (5e-4, 5e-3),
-    }
-    return dk.Family(problem, ranges, regions)
-
-
-@functools.cache
-def stroma_basis():
-    return dk.ReducedBasis.train(stroma_family(), 100)
-
-
 def test_errors_are_nearly_the_least_that_the_basis_allows():
     basis = trained()
     modes = basis.modes.reshape(len(basis.modes), -1).astype(float)
@@ -58,7 +31,7 @@ def test_errors_are_nearly_the_least_that_the_basis_allows():
 
 
 def test_it_converges_where_every_node_takes_up():
-    basis = stroma_basis()
+    basis = dk.load_family("tumour")
     assert basis.converging > 0.95
     errors = {False: [], True: []}
     for point in basis.family.draw(12, seed=5):
@@ -84,7 +57,7 @@ def test_what_does_not_converge_is_seen_and_not_used(monkeypatch):
         return coefficients, 0
 
     monkeypatch.setattr(Galerkin, "improved", diverging)
-    family = stroma_family(16)
+    family = tissue_family(16)
     basis = dk.ReducedBasis.train(family, 12)
     assert basis.converging == 0
     monkeypatch.delattr(Galerkin, "improved")  # it isn't even tried
@@ -95,7 +68,7 @@ def test_what_does_not_converge_is_seen_and_not_used(monkeypatch):
 
 
 def test_steps_that_grow_leave_the_regression_s_field(monkeypatch):
-    basis = dk.ReducedBasis.train(stroma_family(16), 12)
+    basis = dk.ReducedBasis.train(tissue_family(16), 12)
     sample = basis._predictor._galerkin._uptake
     wrong = sample._replace(weights=-300 * sample.weights)
     monkeypatch.setattr(basis._predictor._galerkin, "_uptake", wrong)

@@ -1,17 +1,20 @@
-"""Predictions of reduced bases: their bounds, and points in and out of the ranges."""
+"""Predictions of reduced bases, also of the shipped ones, with points out of the ranges."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError, PhysicsError
+from diffkeras.physics.families.shipped import FAMILIES, file_of
 from tests.helpers.random_families import random_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
 from tests.helpers.rounding import same_to_rounding
 
+MOST_BYTES = 2_000_000  # of a shipped family
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
 
 
@@ -220,3 +223,25 @@ def test_points_out_of_the_ranges_need_to_be_asked_for():
                 check_prediction(basis, nothing, 1e-3)
     with pytest.raises(PhysicsError, match="tolerance"):
         basis.predict(basis.family.low, 2.0)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_shipped_family_proves_its_fields(name):
+    basis = dk.load_family(name)
+    assert file_of(name).stat().st_size <= MOST_BYTES
+    for point in basis.family.draw(4, seed=3):
+        for tolerance in (None, 1e-2, 1e-3, 1e-5):
+            check_prediction(basis, point, tolerance)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_card_has_the_ranges_of_its_family(name):
+    card = file_of(name).with_suffix(".md").read_text(encoding="utf-8")
+    for parameter in FAMILIES[name]().parameters:
+        assert f"| `{parameter.name}` | {parameter.low:g} | {parameter.high:g} |" in card
+
+
+def test_an_unknown_name_is_refused():
+    for name in ("tumor", ["tumour"]):
+        with pytest.raises(DataError, match=rf"no shipped family {re.escape(repr(name))}, but tum"):
+            dk.load_family(name)
