@@ -27,7 +27,6 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.bases import (
     Basis,
     Kind,
@@ -57,10 +56,6 @@ class Axis:
 
     nodes: int  # their number N
     boundary: AxisBoundary  # of both sides; or (low, high), one absorbing and one reflecting side
-
-    def __post_init__(self) -> None:
-        if self.nodes < 1:
-            raise PhysicsError(f"a lattice needs at least one node a side, not {self.nodes}")
 
     @property
     def sides(self) -> tuple[BoundaryName, BoundaryName]:
@@ -92,10 +87,8 @@ class Axis:
 
     @property
     def barrier_height(self) -> float:
-        """At least the maximum of a ψ ≥ 0 with −δ²ψ = 1; infinite if no side absorbs.
-
-        ψ = (i + 1)(N − i)/2 is at most (N + 1)²/8. A mixed axis has the ψ of the doubled one.
-        """
+        """At least the maximum of a ψ ≥ 0 with −δ²ψ = 1; infinite if no side absorbs."""
+        # ψ = (i + 1)(N − i)/2 is at most (N + 1)²/8; a mixed axis has the ψ of the doubled one
         return math.inf if self.is_singular else self.period**2 / 32
 
     @cached_property

@@ -250,16 +250,10 @@ class Enclosure:
     ) -> NDArray[np.float64] | None:
         """b ≥ 0 on the lattice with (A + d) b ≥ |F|, 0 on the fixed nodes; None if none was found.
 
-        It bounds the error if it is at most the radius, or if that is proven.
-
-        Args:
-            field: û.
-            radius: d are the least slopes on û ± radius.
-            precision: of the check.
-            needed: a bound that needn't be smaller.
-            remainder: e of a linear problem; b is then a bound of û − e − u, whose residual
-                F(û) − A e has more digits than û − e could have.
-            may_fail: whether to give up, and return None, once the bound exceeds the needed one.
+        It bounds the error of û if it is at most the radius, or if that is proven; d are the least
+        slopes on û ± radius. It needn't be smaller than the needed bound, and may fail once it
+        exceeds that. With the remainder e of a linear problem it bounds û − e − u, whose residual
+        F(û) − A e has more digits than û − e could have.
         """
         self.is_too_wide = False
         equations, free = self._equations, self._equations.free

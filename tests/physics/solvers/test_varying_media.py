@@ -4,12 +4,9 @@ import re
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.proofs.enclosure import direct_cost
 from tests.helpers.plain_equations import reference, solve_reference
 
 
@@ -72,16 +69,6 @@ def test_closed_lattices_of_large_contrast_are_solved_directly(monkeypatch, latt
     assert solution.error_bound <= 1e-10 * solution.field.max()
     certificate = certify(0.9 * solution.field, problem)
     assert certificate.error_bound <= 0.11 * solution.field.max()
-
-
-@pytest.mark.parametrize("lattice", [(16, 64), (40, 40), (6, 7, 8)])
-@pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
-def test_the_cost_of_factors_is_estimated(lattice, boundary):
-    medium = Medium(1.0, 0.1, boundary=boundary).on(lattice)
-    matrix = finite_volumes(lattice, medium).matrix(np.dtype(np.float64))
-    factors = sp.linalg.splu(matrix.tocsc(), "MMD_AT_PLUS_A", options={"SymmetricMode": True})
-    entries = factors.L.nnz + factors.U.nnz
-    assert entries / 1.5 <= direct_cost(lattice) <= 6 * entries
 
 
 def test_larger_lattices_are_left_to_algebraic_multigrid(monkeypatch):
