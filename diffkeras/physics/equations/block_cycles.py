@@ -27,7 +27,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
 
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, along
 
 FACTOR = 0.5  # what the couplings of blocks are multiplied by
 OWN_SHARE, NEXT_SHARE = 0.75, 0.25  # of a node's block, and of the block next to it
@@ -210,10 +210,10 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
 
 def _between_blocks(coupling: NDArray, axis: int) -> NDArray:
     """The couplings of blocks along an axis, from the couplings of their nodes."""
-    last = coupling[_at(axis, slice(1, None, 2))]
+    last = coupling[along(axis, slice(1, None, 2))]
     if coupling.shape[axis] % 2:
         # the last block of a periodic axis stays coupled to the first
-        last = np.concatenate([last, coupling[_at(axis, slice(-1, None))]], axis)
+        last = np.concatenate([last, coupling[along(axis, slice(-1, None))]], axis)
     others = [other for other in range(coupling.ndim) if other != axis]
     return FACTOR * _sums(last, others)
 
@@ -221,15 +221,13 @@ def _between_blocks(coupling: NDArray, axis: int) -> NDArray:
 def _sums(values: NDArray, axes: Iterable[int] | None = None) -> NDArray:
     """Sums of each two that lie next to each other along some axes, or all."""
     for axis in range(values.ndim) if axes is None else axes:
-        first, second = values[_at(axis, slice(0, None, 2))], values[_at(axis, slice(1, None, 2))]
+        first, second = (
+            values[along(axis, slice(0, None, 2))],
+            values[along(axis, slice(1, None, 2))],
+        )
         values = first.copy()
-        values[_at(axis, slice(second.shape[axis]))] += second
+        values[along(axis, slice(second.shape[axis]))] += second
     return values
-
-
-def _at(axis: int, part: slice) -> tuple[slice, ...]:
-    """The index of a part along an axis."""
-    return (slice(None),) * axis + (part,)
 
 
 class LinearStep(NamedTuple):

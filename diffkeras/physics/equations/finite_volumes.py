@@ -63,7 +63,7 @@ class FiniteVolumes:
     row_sums: NDArray[np.float64]
 
     def apply(self, field: NDArray) -> NDArray:
-        """A u in the field's precision, of fields (…, *lattice).
+        """A u in the field's precision.
 
         The differences of neighbours lose no digits, which a rounded diagonal would (Alfa,
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
@@ -104,13 +104,13 @@ class FiniteVolumes:
 
     def _flows(self, field: NDArray) -> Iterator[tuple[Index, Index, NDArray]]:
         """Where nodes and their next ones are, and what flows between them."""
-        for after, coupling in enumerate(reversed(self.couplings)):
-            one, other = _along(slice(None, -1), after), _along(slice(1, None), after)
+        for axis, coupling in reversed(list(enumerate(self.couplings))):
+            one, other = along(axis, slice(None, -1)), along(axis, slice(1, None))
             flow = field[one] - field[other]
             # in place, unless the couplings have more digits
             in_place = np.result_type(flow, coupling) == flow.dtype
             yield one, other, np.multiply(flow, coupling[one], out=flow if in_place else None)
-            first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
+            first, last = along(axis, slice(0, 1)), along(axis, slice(-1, None))
             if (wrapped := coupling[last]).any():  # a periodic axis
                 yield last, first, wrapped * (field[last] - field[first])
 
@@ -130,13 +130,11 @@ class FiniteVolumes:
     def diagonal(self) -> NDArray[np.float64]:
         """A's diagonal; the only node along a periodic axis is not coupled to itself."""
         result = self.row_sums.copy()
-        for after, coupling in enumerate(reversed(self.couplings)):
-            if coupling.shape[-1 - after] == 1:
-                continue
-            first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
-            result += coupling
-            result[_along(slice(1, None), after)] += coupling[_along(slice(None, -1), after)]
-            result[first] += coupling[last]
+        for axis, coupling in reversed(list(enumerate(self.couplings))):
+            if coupling.shape[axis] > 1:
+                result += coupling
+                result[along(axis, slice(1, None))] += coupling[along(axis, slice(None, -1))]
+                result[along(axis, slice(0, 1))] += coupling[along(axis, slice(-1, None))]
         return result
 
     @cached_property
@@ -174,11 +172,11 @@ class FiniteVolumes:
         parts: list[tuple[int, NDArray[np.float64]]] = []
         for axis, coupling in enumerate(self.couplings):
             side, stride = coupling.shape[axis], math.prod(coupling.shape[axis + 1 :])
-            last = (slice(None),) * axis + (-1,)
+            last = along(axis, -1)
             if side > 1 and coupling[last].any():  # periodic: the last node is coupled to the first
                 inner, wrapped = coupling.copy(), np.zeros_like(coupling)
                 inner[last] = 0.0
-                wrapped[(slice(None),) * axis + (0,)] = coupling[last]
+                wrapped[along(axis, 0)] = coupling[last]
                 parts += [(stride, inner), ((side - 1) * stride, wrapped)]
             elif side > 1:
                 parts.append((stride, coupling))
@@ -200,9 +198,9 @@ def _neighbours(nodes: Index, axis: int, step: int, side: int) -> Index:
     return (*nodes[:axis], (nodes[axis] + step) % side, *nodes[axis + 1 :])
 
 
-def _along(part: slice, after: int) -> Index:
-    """The index of a part of the axis that has `after` axes after it."""
-    return (..., part, *(slice(None),) * after)
+def along(axis: int, part: slice | int) -> Index:
+    """The index of a part along an axis."""
+    return (slice(None),) * axis + (part,)
 
 
 def finite_volumes(
@@ -231,16 +229,15 @@ def finite_volumes(
 
 def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np.float64]:
     """The harmonic means of D/h² of the nodes and the next ones along an axis."""
-    after = len(lattice) - 1 - axis
-    inner, last = _along(slice(None, -1), after), _along(slice(-1, None), after)
+    inner, last = along(axis, slice(None, -1)), along(axis, slice(-1, None))
     is_periodic = medium.side_kinds[axis] == "periodic"
     rate = np.asarray(medium.diffusivities[axis])
     if medium.step != 1:
         rate = rate / medium.step**2
     if rate.ndim:
         coupling = np.empty(lattice)
-        pairs = [(inner, _along(slice(1, None), after))]
-        pairs += [(last, _along(slice(0, 1), after))] * is_periodic
+        pairs = [(inner, along(axis, slice(1, None)))]
+        pairs += [(last, along(axis, slice(0, 1)))] * is_periodic
         for one, other in pairs:
             mean = np.multiply(rate[one], rate[other], out=coupling[one])
             mean *= 2

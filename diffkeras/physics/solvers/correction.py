@@ -3,8 +3,8 @@
 Any field is proven by an enclosure between a sub- and a supersolution (`proofs.enclosure`). Two
 kinds of fields in uniform media need none: fields of a production without fixed nodes, and of the
 ring methods. They satisfy the equation on the free nodes but for rounding, which is bounded, not
-estimated. A computed field f leaves a residual ρ of A f = s, or A f = 0, on the free nodes. For the M-matrix
-A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
+estimated. A computed field f leaves a residual ρ of A f = s, or A f = 0, on the free nodes. For the
+M-matrix A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors are bounded:
 
 - ρ is computed by the stencil, which itself rounds (`finite_volumes`).
 - ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
