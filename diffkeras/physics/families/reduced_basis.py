@@ -66,20 +66,15 @@ class ReducedBasis:
 
     def __init__(self, family: Family, fit: Fit) -> None:
         self.family, self.errors, self.snapshots = family, fit.errors, len(fit.errors)
-        self._fit, self._predictor = fit, Predictor(family, fit)
+        self._predictor = Predictor(family, fit)
+        self._set(fit)
         self.regression = self._predictor.regression
         self.rows = self._predictor.rows[: fit.fast_modes + 1]
         self.modes = self.rows[:-1].reshape(-1, *family.problem.lattice)
 
-    @property
-    def converging(self) -> float:
-        """See the attributes."""
-        return self._fit.converging
-
-    @property
-    def worst(self) -> float:
-        """See the attributes."""
-        return self._fit.worst
+    def _set(self, fit: Fit) -> None:
+        self._fit = self._predictor.fit = fit
+        self.converging, self.worst = fit.converging, fit.worst
 
     def __repr__(self) -> str:
         return (
@@ -149,8 +144,7 @@ class ReducedBasis:
             report: called with the number of snapshots and the largest bound after each round.
 
         Raises:
-            ConvergenceError: `worst` was not reached with the most snapshots, or all candidates.
-            PhysicsError: see `train`.
+            PhysicsError, ConvergenceError: as `train`, or if `worst` was not reached.
         """
         _check_family(family)
         worst = check_relative_tolerance(worst, "worst")
@@ -167,7 +161,7 @@ class ReducedBasis:
             if report is not None:
                 report(basis.snapshots, proven)
             if proven <= worst:
-                basis._fit = basis._fit._replace(worst=proven)
+                basis._set(basis._fit._replace(worst=proven))
                 return basis
             chosen = pool.chosen(min(most - basis.snapshots, max(4, basis.snapshots // 4)))
             if not len(chosen):
@@ -184,8 +178,7 @@ class ReducedBasis:
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
             barriers, share = barriers_of_basis(basis._refinement, basis._predictor, solved.points)
-        basis._fit = basis._fit._replace(barriers=barriers, converging=share)
-        basis._predictor.fit = basis._fit
+        basis._set(basis._fit._replace(barriers=barriers, converging=share))
         return basis
 
     def predict(

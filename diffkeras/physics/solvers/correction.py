@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, Ring, rounding_of
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.uniform import particular_field
@@ -83,9 +82,8 @@ def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
 class Proof:
     """What proves bounds of the error of a field, when they are asked for.
 
-    A `Solution` contains one and gives it its field and its equations. So a proof stores only what
-    the run that made the field has left, and can be pickled. This one stores nothing, and corrects
-    the field.
+    A `Solution` gives it its field and its equations. So a proof stores only what the run that made
+    the field has left, and can be pickled. This one stores nothing, and corrects the field.
     """
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
@@ -176,12 +174,8 @@ def inverse_norm_bound(equations: Equations) -> float:
         return 0.0
     operator, ring = equations.operator, equations.ring
     bound = operator.inverse_norm
-    if bound > longest_crossing(operator.axes, operator.couplings) and ring.size:
-        bound = min(bound, _barrier_of_ring(operator, ring))
-    return bound
-
-
-def _barrier_of_ring(operator: SpectralOperator, ring: Ring) -> float:
+    if bound <= longest_crossing(operator.axes, operator.couplings) or not ring.size:
+        return bound
     density = np.ones(operator.lattice)
     density[ring.nodes] -= density.size / ring.size
     barrier = operator.inverse(density)
@@ -192,4 +186,4 @@ def _barrier_of_ring(operator: SpectralOperator, ring: Ring) -> float:
     applied[ring.nodes] = np.inf
     least = float(applied.min())
     # fixed nodes inside the sources count as free here, which only makes the barrier larger
-    return float(barrier.max()) / least if least > 0.5 else math.inf
+    return min(bound, float(barrier.max()) / least) if least > 0.5 else bound

@@ -9,7 +9,7 @@ Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
     G⁻¹ ≈ LᵀL,    the rows of block I: the last rows of C⁻¹ with G_SS = C Cᵀ, S = near blocks, I.
 
 LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
-nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
+nearby nodes into blocks, of any mask. The blocks are ordered from coarse to fine,
 and the pattern of a block consists of its nine nearest blocks, itself included, as far as they come
 before it; the first blocks have few or none.
 
