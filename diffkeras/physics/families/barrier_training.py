@@ -9,7 +9,6 @@ whose diffusivity doesn't vary.
 """
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +40,9 @@ SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
 RATIO_SAMPLES = 64  # samples at most whose bounds are looked at
 
 
-class Sample(NamedTuple):
-    """A problem of the family with its predictions, which have the values of the fixed nodes."""
-
-    problem: Problem  # of the family
-    plain: NDArray[np.float64]  # by regression alone
-    field: NDArray[np.float64]  # by Galerkin's method, which starts from that
+# A problem with its predictions by regression alone, and by Galerkin's method, which starts there;
+# both have the values of the fixed nodes.
+Sample = tuple[Problem, NDArray[np.float64], NDArray[np.float64]]
 
 
 def barriers_of_basis(
@@ -62,13 +58,15 @@ def barriers_of_basis(
     points = points[numbers]
     inputs = family.scaling.inputs(points)
     known = fit.regression(inputs) - fit.regression.left_out[numbers]
-    samples, converged = [], 0
+    samples: list[Sample] = []
+    converged = 0
     for point, row in zip(points[:, None], predictor.scaled(known, points)[:, None], strict=True):
         problem = family.quick_problem_at(point[0])
         (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
         (field,), (steps,) = predictor.solved(point, [refinement.equations_of(problem)], row)
         converged += bool(steps)
-        samples.append(Sample(problem, *(finite_prediction(f, problem) for f in (plain, field))))
+        plain, field = finite_prediction(plain, problem), finite_prediction(field, problem)
+        samples.append((problem, plain, field))
     return _barriers(refinement, samples, _clusters(inputs)), converged / len(samples)
 
 

@@ -128,41 +128,33 @@ class Family:
             PhysicsError: names that are missing or unknown, numbers that are not finite, another
                 shape, or a number out of its range, unless `extrapolate`.
         """
-        values = real_array("parameters", self._in_order(parameters))
+        values: Any = parameters
+        if isinstance(parameters, Mapping):
+            if set(parameters) != set(self.names):
+                wrong = [name for name in parameters if name not in self.names]
+                lacking = [name for name in self.names if name not in parameters]
+                what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
+                names = ", ".join(self.names)
+                raise PhysicsError(f"this family {what}; its parameters are {names}")
+            values = real_array("parameters", [parameters[name] for name in self.names]).T
+        values = real_array("parameters", values)
         if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
             raise PhysicsError(
                 f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the "
                 f"order of {', '.join(self.names)}, not {values.shape}"
             )
-        if not np.isfinite(values).all():
-            row, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
-            raise PhysicsError(
-                f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
-            )
         inside = self._are_inside(values)
-        if not (inside.all() or extrapolate):
-            row, number = np.argwhere(~np.atleast_2d(inside))[0]
+        wanted = np.isfinite(values) if extrapolate else inside
+        if not wanted.all():
+            row, number = np.argwhere(~np.atleast_2d(wanted))[0]
+            name, value = self.names[number], np.atleast_2d(values)[row, number]
+            if not np.isfinite(value):
+                raise PhysicsError(f"{name} must be finite, not {value}")
             raise PhysicsError(
-                f"{self.names[number]} is {np.atleast_2d(values)[row, number]}, out of its range "
-                f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
-                "the same, with its bound"
+                f"{name} is {value}, out of its range {self.low[number]:g} to "
+                f"{self.high[number]:g}; extrapolate=True computes it all the same, with its bound"
             )
         return np.where(inside, np.clip(values, self.low, self.high), values)
-
-    def _in_order(self, parameters: Mapping[str, ArrayLike] | ArrayLike) -> ArrayLike:
-        """Numbers by name as an array in the order of the names."""
-        if not isinstance(parameters, Mapping):
-            return parameters
-        if set(parameters) != set(self.names):
-            wrong = [name for name in parameters if name not in self.names]
-            lacking = [name for name in self.names if name not in parameters]
-            what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
-            raise PhysicsError(f"this family {what}; its parameters are {', '.join(self.names)}")
-        columns = [real_array(name, parameters[name]) for name in self.names]
-        if len({column.shape for column in columns}) > 1:
-            shapes = ", ".join(str(column.shape) for column in columns)
-            raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
-        return np.stack(columns, axis=-1)
 
     def _are_inside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each number of points (…, p) is in its range, to rounding, (…, p)."""

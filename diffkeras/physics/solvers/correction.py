@@ -149,16 +149,9 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     applied -= production
     residual = np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
     most = float(residual.max(where=free, initial=0.0)) * SLACK  # at least |A f − s|
-    if operator.is_deflated and free.all():
-        return _allowance_of_balance(equations, field, production, most)
-    return inverse_norm_bound(equations) * most
-
-
-def _allowance_of_balance(
-    equations: Equations, field: NDArray[np.float64], production: NDArray[np.float64], most: float
-) -> float:
-    """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
-    operator = equations.operator
+    if not (operator.is_deflated and free.all()):
+        return inverse_norm_bound(equations) * most
+    # no node is fixed, so that γ > 0
     spread = math.sqrt(field.size) * most / operator.constant_eigenvalue
     produced = math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
