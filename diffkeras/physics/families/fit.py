@@ -8,7 +8,6 @@ the smallest sum of its squares: first one for all inputs, then one for each.
 """
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,11 +172,21 @@ class Fit(NamedTuple):
                 raise DataError(
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
-            _check(read, family)
-            barriers, lattice = None, family.problem.lattice
+            lattice, inputs = family.problem.lattice, int(np.count_nonzero(family.scaling.kept))
+            modes, points = len(read.get("modes", ())), len(read.get("points", ()))
+            nodes, shapes = math.prod(lattice), dict[str, tuple[int | None, ...]]()
+            shapes |= {"mean": (nodes,), "modes": (modes, nodes), "errors": (points,)}
+            shapes |= dict.fromkeys(("centre", "spread", "lengths"), (inputs,))
+            shapes |= dict.fromkeys(("weights", "left_out"), (points, modes))
+            shapes |= {"points": (points, inputs), **dict.fromkeys(NUMBERS, ())}
+            check_arrays(read, shapes)
+            fast = read["fast_modes"].item()
+            if not isinstance(fast, int) or not 1 <= fast <= modes:
+                raise ValueError(f"fast_modes is {fast}, and not a whole number from 1 to {modes}")
+            barriers = None
             if set(Barriers._fields) & set(read):
-                shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
-                check_arrays(read, dict(zip(Barriers._fields, shapes, strict=True)))
+                wanted = ((2, None, *lattice), lattice, (), (), (2,), ())
+                check_arrays(read, dict(zip(Barriers._fields, wanted, strict=True)))
                 barriers = Barriers(*(read[name] for name in Barriers._fields))
         except (TypeError, ValueError) as error:
             raise DataError(f"{path} can't be read as a basis: {error}") from None
@@ -185,25 +194,3 @@ class Fit(NamedTuple):
         parts: dict[str, Any] = {name: read[name] for name in ("mean", "modes", "errors")}
         parts |= {name: read[name].item() for name in NUMBERS}
         return cls(**parts, regression=regression, barriers=barriers)
-
-
-def _check(arrays: Mapping[str, NDArray], family: Family) -> None:
-    """Raise a ValueError for an array of another shape than a `Fit` has, or another r."""
-    modes, points = len(arrays.get("modes", ())), len(arrays.get("points", ()))
-    inputs = int(np.count_nonzero(family.scaling.kept))
-    nodes = math.prod(family.problem.lattice)
-    check_arrays(
-        arrays,
-        {
-            "mean": (nodes,),
-            "modes": (modes, nodes),
-            **dict.fromkeys(("centre", "spread", "lengths"), (inputs,)),
-            "points": (points, inputs),
-            **dict.fromkeys(("weights", "left_out"), (points, modes)),
-            "errors": (points,),
-            **dict.fromkeys(NUMBERS, ()),
-        },
-    )
-    fast = arrays["fast_modes"].item()
-    if not isinstance(fast, int) or not 1 <= fast <= modes:
-        raise ValueError(f"fast_modes is {fast}, and not a whole number from 1 to {modes}")

@@ -89,26 +89,18 @@ class Galerkin:
     def __init__(
         self,
         family: Family,
+        fit: Fit,
         rows: NDArray[np.float32],
-        mean: int,
-        remainder: float,
-        equations: Equations,
-        reference: NDArray[np.float64],
         coefficients: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> None:
-        """For a family that `serves`.
+        """For a family that `serves`, with rows as a `Predictor` has them, (r + 1, n).
 
-        Args:
-            family: which one.
-            rows: modes and mean on all nodes, (r + 1, n), 0 on the fixed ones.
-            mean: the number of the mean's row.
-            remainder: about the Euclidean norm of what the modes leave of a field.
-            equations: at the point `reference`, (p,).
-            coefficients: about those of fields at points (s, p), (s, r + 1).
+        About `coefficients` have the fields at points (s, p), (s, r + 1).
         """
         nodes = rows.shape[1]
-        self._remainder, self._reference = remainder, reference
-        self._unknown = np.delete(np.arange(len(rows)), mean)
+        self._remainder, self._reference = fit.remainder, family.lowest_point
+        equations = Equations(family.quick_problem_at(self._reference))
+        self._unknown = np.delete(np.arange(len(rows)), fit.fast_modes)
         modes = rows[self._unknown]
         applied = np.empty((len(modes), nodes))
         for row, mode in zip(applied, modes, strict=True):
@@ -312,14 +304,4 @@ class Predictor:
 
     @cached_property
     def _galerkin(self) -> Galerkin:
-        family, reference = self._family, self._family.lowest_point
-        equations = Equations(family.quick_problem_at(reference))
-        return Galerkin(
-            family,
-            self.rows,
-            self.fit.fast_modes,
-            self.fit.remainder,
-            equations,
-            reference,
-            self.coefficients,
-        )
+        return Galerkin(self._family, self.fit, self.rows, self.coefficients)

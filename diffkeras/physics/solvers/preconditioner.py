@@ -253,26 +253,26 @@ class Window:
 
         The last `count` nodes, which form a block, always do.
         """
+
+        def middle_of(coordinates: NDArray[np.integer]) -> int:
+            return (int(coordinates.min()) + int(coordinates.max())) // 2
+
         placed, inside = [], np.ones(nodes.size, dtype=bool)
         for axis, coordinates in enumerate(ring.part(nodes).nodes):
             side, whole = self.operator.lattice[axis], self.lattice[axis]
-            middle = _middle(coordinates[-count:])
+            middle = middle_of(coordinates[-count:])
             if self.wraps[axis]:
                 local = (coordinates - middle + whole // 2) % whole
                 local = local - (whole // 2 - side // 2)
             elif side < whole:
                 if np.ptp(coordinates) < side:
-                    middle = _middle(coordinates)
+                    middle = middle_of(coordinates)
                 local = coordinates - min(max(middle - side // 2, 0), whole - side)
             else:
                 local = coordinates
             inside &= (local >= 0) & (local < side)
             placed.append(local.astype(np.int32))
         return Ring(tuple(placed)).part(inside), inside
-
-
-def _middle(coordinates: NDArray[np.integer]) -> int:
-    return (int(coordinates.min()) + int(coordinates.max())) // 2
 
 
 def _last_rows_of_inverse_factor(

@@ -99,7 +99,20 @@ def solve_equations(
     is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
     if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
         precision, rounding = np.dtype(np.float32), SINGLE_ROUNDING
-    solved = _solved(name, equations, Options(tolerance - rounding, precision, initial))
+    if equations.scale:
+        solved = SOLVERS[name](equations, Options(tolerance - rounding, precision, initial))
+    else:  # every fixed node next to a free one is 0, and so are the free ones
+        size = 0 if name == "newton-cg" else equations.ring.size
+        zero = SolveStatistics(name, size, precision=precision.name)
+        solved = Solved(np.zeros(equations.lattice), zero, np.zeros(equations.lattice))
+    # fixed values are in the range of float32
+    most = 1.0 if equations.production is None else largest(solved.field)
+    if precision == np.float32 and not SMALLEST <= most <= LARGEST:
+        raise PhysicsError(
+            f"the field's largest |value| is {most:.3g}, and in single precision it must be "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
+            f"{SINGLE_PRECISION_TOLERANCE:g}"
+        )
     statistics = replace(solved.statistics, reached=solved.statistics.reached + rounding)
     exact, bound = equations.leave(solved.field, solved.bound)
     on_ring = exact[equations.ring.nodes].astype(precision)
@@ -110,22 +123,3 @@ def solve_equations(
         bound += np.abs(exact - field)
     bound *= SLACK
     return field, statistics, KnownBounds(bound)
-
-
-def _solved(name: str, equations: Equations, options: Options) -> Solved:
-    lattice, precision = equations.lattice, options.precision
-    if not equations.scale:  # every fixed node next to a free one is 0, and so are the free ones
-        size = 0 if name == "newton-cg" else equations.ring.size
-        statistics = SolveStatistics(name, size, precision=precision.name)
-        return Solved(np.zeros(lattice), statistics, np.zeros(lattice))
-    solved = SOLVERS[name](equations, options)
-    # fixed values are in the range of float32
-    if equations.production is not None and precision == np.float32:
-        most = largest(solved.field)
-        if not SMALLEST <= most <= LARGEST:
-            raise PhysicsError(
-                f"the field's largest |value| is {most:.3g}, and in single precision it must be "
-                f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
-                f"{SINGLE_PRECISION_TOLERANCE:g}"
-            )
-    return solved
