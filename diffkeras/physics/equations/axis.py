@@ -201,8 +201,7 @@ def longest_crossing(axes: Sequence[Axis], couplings: Sequence[float]) -> float:
 class LatticeTransforms:
     """Transforms between values on a lattice and coefficients in the product of the axes' bases.
 
-    The real-to-complex transform of a periodic axis has to see real numbers, so it goes first.
-    Other periodic axes see complex numbers and take all modes ("full").
+    The real-to-complex transform of a periodic axis goes first; other ones are "full".
     """
 
     def __init__(self, axes: tuple[Axis, ...], first: int = 0) -> None:

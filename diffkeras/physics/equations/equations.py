@@ -102,10 +102,7 @@ class Equations:
     def linear(
         self, production: NDArray, values: NDArray | None = None, decay: NDArray | float = 0.0
     ) -> "Equations":
-        """The equations (A + decay) x = production on the free nodes, x = values on the fixed ones.
-
-        Production and values, which are 0 by default, may have any size.
-        """
+        """The equations (A + decay) x = production, x = values on the fixed nodes, of any size."""
         medium = self.problem.medium
         if np.any(decay):
             medium = replace(medium, decay=medium.decay + decay)
@@ -135,12 +132,8 @@ class Equations:
 
     @cached_property
     def scale(self) -> float:
-        """What solvers divide the field by; 0 if the field is 0.
-
-        In linear problems without production it is the largest |value| on the ring. Otherwise the
-        size of the field is not known before, and the scale is 1.
-        """
-        if self.problem.production is not None:
+        """What solvers divide the field by; 0 if the field is 0."""
+        if self.problem.production is not None:  # the size of the field is not known before
             return 1.0
         return 1.0 if self.ring_size and not self.is_linear else self.ring_size
 

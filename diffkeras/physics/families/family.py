@@ -180,11 +180,7 @@ class Family:
         return self._problem_of(values)
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
-        """The problem of a point (p,), which isn't checked where the ranges say that it is one.
-
-        Raises:
-            PhysicsError: a point that makes no problem.
-        """
+        """The problem of a point (p,), which isn't checked where the ranges say that it is one."""
         is_small = (np.abs(values) < self._smallest) & (values != 0)
         if is_small.any() or not self._are_inside(values).all():
             return self.problem_at(values, extrapolate=True)

@@ -144,10 +144,7 @@ class Refinement:
         needed: float | None = None,
         aim: float = np.inf,
     ) -> Refined:
-        """The same by corrections with the problem's own cycle, each to within an aim.
-
-        By default a share of how far the prediction is corrected is needed.
-        """
+        """The same with the problem's own cycle; by default a share of the correction is needed."""
         # the shares are 0 where most bounds are infinite, as where the diffusivity varies
         if self.barriers is None or not self.barriers.correction_shares.all():
             return Refined(field)

@@ -210,10 +210,7 @@ class NewtonRun:
             best, first_share = min(best, before), 0.0
 
     def _reachable(self, error: float) -> float:
-        """An estimated error to ask for: not below the field's final rounding.
-
-        In extended precision, where estimates have been too low, it may be.
-        """
+        """An estimated error to ask for: above the final rounding, but in extended precision."""
         return error if self._precision == EXTENDED else max(error, FINAL_ROUNDING * self._size)
 
     def _reduction(self) -> float:

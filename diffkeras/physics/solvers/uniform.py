@@ -322,11 +322,9 @@ def particular_field(
 
 
 def _rounding_of_production(equations: Equations, size: float) -> float:
-    """About the largest rounding in the field of the production, which isn't proven.
-
-    No entry of A⁻¹ is negative. So max A⁻¹|s| is the `size` of the field if no two productions have
-    opposite signs, and otherwise at most ‖A⁻¹‖∞ max|s|.
-    """
+    """About the largest rounding in the field of the production, which isn't proven."""
+    # no entry of A⁻¹ is negative, so max A⁻¹|s| is the field's size if no productions have opposite
+    # signs, and otherwise at most ‖A⁻¹‖∞ max|s|
     operator, production = equations.operator, equations.production
     assert production is not None
     if operator.is_deflated:
