@@ -2,7 +2,6 @@
 
 import pickle
 import re
-import warnings
 
 import numpy as np
 import pytest
@@ -109,14 +108,6 @@ def test_a_field_that_corrections_make_0_is_not_within_a_tolerance():
             check_prediction(basis, [number, 0.03], tolerance)
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_range_of_few_numbers_is_predicted():
-    numbers = 0.1 * (1 + 2.0 ** np.array([-52, -51]))
-    family = dk.Family(dk.Problem(np.eye(8)), {"decay": (0.1, numbers[1])})
-    basis = dk.ReducedBasis.train(family, 100)
-    check_prediction(basis, numbers[:1], 1e-3)
-
-
 def test_several_points_are_as_one_by_one():
     basis = tissue_basis()
     points = basis.family.draw(3, seed=2)
@@ -204,23 +195,19 @@ def test_barriers_that_are_none_prove_nothing_wrong():
             check_prediction(basis_of, basis.family.draw(1, seed=int(1 / size) % 97)[0], tolerance)
 
 
+@pytest.mark.filterwarnings("error", "ignore:the field is 0 everywhere")
 def test_points_out_of_the_ranges_need_to_be_asked_for():
     basis = tissue_basis()
-    point = 1.5 * basis.family.high
     with pytest.raises(PhysicsError, match="out of its range"):
-        basis.predict(point)
-    assert basis.predict(point, 1e-3, extrapolate=True).error_bound < 1e-2
-    negative = basis.family.low.copy()
-    negative[4] = -1.0  # the logarithm of the scale
-    check_prediction(basis, negative, 1e-3)
-    for number in range(len(negative)):  # no logarithm, and with the scale no division either
-        nothing = basis.family.low.copy()
-        nothing[number] = 0.0
-        if basis.family.names[number] != "uptake.constant":
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                warnings.filterwarnings("ignore", "the field is 0 everywhere")
-                check_prediction(basis, nothing, 1e-3)
+        basis.predict(1.5 * basis.family.high)
+    check_prediction(basis, 1.5 * basis.family.high, 1e-3)
+    # no logarithm, and with the scale, the last one, no division either
+    for number, name in enumerate(basis.family.names):
+        for value in (0.0, -1.0) if number == 4 else (0.0,):
+            point = basis.family.low.copy()
+            point[number] = value
+            if name != "uptake.constant":
+                check_prediction(basis, point, 1e-3)
     with pytest.raises(PhysicsError, match="tolerance"):
         basis.predict(basis.family.low, 2.0)
 
