@@ -262,31 +262,30 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
-# without hyphens and underscores → ours
+# in other programs, without hyphens and underscores → ours
 OTHER_NAMES = {
-    **dict.fromkeys(
-        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
-        "diffusivity",
-    ),
-    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
-    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
-    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
-    **dict.fromkeys(
-        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
-    ),
-    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
-    **dict.fromkeys(
-        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
-        "uptake=dk.MichaelisMenten(maximum, constant)",
-    ),
-    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
-    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
-    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
-    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
-    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
-    "processes": "diffkeras.solve_many(problems, processes=…)",
-    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
-    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
+    name: meant
+    for names, meant in (
+        ("d coeff diffusion diffusioncoefficient diffusionconstant diffusionrate", "diffusivity"),
+        ("kappa", "diffusivity, or decay = κ²D where κ is one over the diffusion length"),
+        ("gamma decayconstant decayrate degradation", "decay"),
+        ("k", "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)"),
+        ("lambda length diffusionlength", "decay, which is D/λ² of a diffusion length λ"),
+        ("s secretion source sources rhs", "production"),
+        (
+            "vmax vm km maximum constant saturation consumption",
+            "uptake=dk.MichaelisMenten(maximum, constant)",
+        ),
+        ("dx h spacing nodelength resolution", "step"),
+        ("noflux zeroflux neumann", "boundary='reflecting'"),
+        ("bc bcs boundaries boundaryconditions walls", "boundary"),
+        ("dirichlet", "boundary='absorbing', or FixedValue for another value than 0"),
+        ("mask dirichletnodes", "fixed"),
+        ("processes", "diffkeras.solve_many(problems, processes=…)"),
+        ("tol rtol eps", "tolerance"),
+        ("x0 guess initialguess", "initial"),
+    )
+    for name in names.split()
 }
 
 

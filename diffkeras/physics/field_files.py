@@ -44,12 +44,6 @@ def check_unit(unit: Any) -> None:
         )
 
 
-def content_of_result(path: Path, result: Any, unit: str | None = None) -> bytes:
-    """The content of a file of a `Solution`, `Certificate` or `Prediction`; see its `save`."""
-    problem, arrays = result.problem, arrays_of_result(path, result)
-    return content_of_arrays(path, arrays, problem.lattice, problem.medium.step, unit)
-
-
 def arrays_of_result(path: Path, result: Any) -> dict[str, Any]:
     """What a file of this kind holds of a result, by name; the field comes first."""
     arrays: dict[str, Any] = {"field": result.field}
@@ -69,6 +63,8 @@ def content_of_arrays(
     """The content of a file that holds these arrays, the first of which is its main one."""
     check_unit(unit)
     kind = kind_of_file(path)
+    if unit is not None and kind not in TIFFS:
+        raise PhysicsError(f"{path} can't hold the unit {unit!r}, which is for .tif and plot()")
     if kind == ".npz":
         return _of_numpy(np.savez_compressed, **arrays)
     if kind == ".vti":

@@ -11,7 +11,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
     ReadOnlyArrays,
     ShortRepr,
@@ -23,7 +22,7 @@ from diffkeras.physics.arguments import (
 from diffkeras.physics.derivatives.adjoint import Derivatives, Quantity, tangent
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
+from diffkeras.physics.field_files import arrays_of_result, content_of_arrays
 from diffkeras.physics.problem.medium import show_keywords
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
@@ -102,8 +101,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
 
         - `.npy`: the field.
         - `.npz`: the arrays "field", "bound" (`node_bound`), "fixed" (the fixed nodes), and all
-          parts of the problem by their names in `parts_of`: "values", "production", "decay",
-          "step", "diffusivity", "uptake.maximum" and so on.
+          parts of the problem by their names in `parts_of`.
         - `.vti`, for ParaView: the same arrays on the nodes, with the lattice step; numbers are
           field data.
         - `.tif`: the field in 32-bit floats, with a page for each plane, and the lattice step as
@@ -129,13 +127,9 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             ...     float(np.load(f"{folder}/oxygen.npz")["step"])
             5.0
         """
-        path = Path(path)
-        if unit is not None and kind_of_file(path) not in TIFFS:
-            raise PhysicsError(
-                f"{path} can't hold a unit, which is for .tif and plot(); leave out "
-                f"unit={unit!r:.60}"
-            )
-        write_bytes(path, content_of_result(path, self, unit))
+        path, lattice, step = Path(path), self.problem.lattice, self.problem.medium.step
+        arrays = arrays_of_result(path, self)
+        write_bytes(path, content_of_arrays(path, arrays, lattice, step, unit))
 
     def plot(self, *, unit: str | None = None, field_unit: str | None = None) -> Any:
         """A picture of the sources and the field, a `matplotlib.figure.Figure`.
@@ -260,21 +254,17 @@ class Solution(ProvenField):
         uptake = self.problem.reduced.uptake
         if uptake is None:
             return
-        doubts = []
-        if self.stats.reached > ROUGH_ERROR:
-            doubts.append(
-                f"the field is known to {self.stats.reached:.1g} of its largest value only, and "
-                "uptake saturates: the derivatives may belong to another field; solve with a "
-                "smaller tolerance, or read `adjoint_bound`"
-            )
         corner = uptake.at_corner(self.field) & ~self.problem.fixed
-        if corner.any():
-            doubts.append(
-                f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it "
-                "has two slopes: the derivatives assume that uptake is at its maximum"
-            )
-        for doubt in doubts:
-            warnings.warn(doubt, stacklevel=level_outside())
+        doubts = {
+            f"the field is known to {self.stats.reached:.1g} of its largest value only, and uptake "
+            "saturates: the derivatives may belong to another field; solve with a smaller "
+            "tolerance, or read `adjoint_bound`": self.stats.reached > ROUGH_ERROR,
+            f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it has "
+            "two slopes: the derivatives assume that uptake is at its maximum": corner.any(),
+        }
+        for doubt, is_one in doubts.items():
+            if is_one:
+                warnings.warn(doubt, stacklevel=level_outside())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

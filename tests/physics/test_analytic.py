@@ -120,21 +120,3 @@ def test_the_krogh_cylinder_converges_with_about_first_order():
     for errors in (largest, mean):
         assert -np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(1, abs=0.4)
     assert largest[-1] < 0.015
-
-
-def error_of_ball(nodes: int) -> tuple[float, float]:
-    """Largest and mean error around a ball of radius R = l_D = 1 with so many nodes a radius."""
-    ticks = np.arange(-8 * nodes, 8 * nodes + 1) / nodes
-    distance = np.sqrt(ticks[:, None, None] ** 2 + ticks[:, None] ** 2 + ticks**2)
-    image = (distance <= 1).astype(np.float64)
-    field = solve(image, decay=1.0, step=1 / nodes, tolerance=1e-8).field
-    outside = (distance > 1) & (distance < 4)
-    error = abs(field - np.exp(1 - distance) / np.maximum(distance, 1))[outside]
-    return error.max(), error.mean()
-
-
-def test_a_rasterised_ball_converges_to_that_of_the_continuum():
-    (coarse, mean), (fine, finer_mean) = error_of_ball(2), error_of_ball(5)
-    assert fine < 0.8 * coarse
-    assert 0.5 < math.log(mean / finer_mean, 2.5) < 1.5
-    assert finer_mean < 0.012

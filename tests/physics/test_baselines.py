@@ -1,7 +1,6 @@
 """Baselines of discs: exact for one disc, and how wrong they are for several."""
 
 import itertools
-from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ MEDIA = [
     Medium((1.0, 3.0), decay=0.01, boundary=("reflecting", "absorbing")),
     Medium(decay=0.0, boundary="reflecting"),
     Medium(decay=1e-9, boundary="periodic"),
+    Medium(decay=1e-18),
 ]
 
 
@@ -26,20 +26,15 @@ def exact(sources: Sources, lattice: tuple[int, int], medium: Medium) -> np.ndar
     return solve(sources.image(lattice, np.float64), medium=medium).field
 
 
-@pytest.mark.parametrize("medium", [*MEDIA[:3], *map(partial(Medium, 1.0), (1e-9, 1e-14, 1e-18))])
-def test_one_disc_is_exact(medium):
-    sources = Sources.from_lists([20], [13], [5], [1.0])
-    np.testing.assert_allclose(
-        superpose(sources, (40, 33), medium=medium), exact(sources, (40, 33), medium), atol=1e-12
-    )
-
-
 @pytest.mark.parametrize("medium", MEDIA)
 @pytest.mark.parametrize("place", [(20, 13), (2, 31)])
-def test_one_number_is_exact_for_one_disc(medium, place):
+def test_one_disc_is_exact(medium, place):
     sources = Sources.from_lists([place[0]], [place[1]], [5], [0.5])
+    truth = exact(sources, (40, 33), medium)
     found = effective_strengths(sources, (40, 33), medium=medium)
-    np.testing.assert_allclose(found, exact(sources, (40, 33), medium), atol=1e-11)
+    np.testing.assert_allclose(found, truth, atol=1e-11)
+    if medium.decay or not medium.is_closed:
+        np.testing.assert_allclose(superpose(sources, (40, 33), medium=medium), truth, atol=1e-11)
 
 
 @pytest.mark.parametrize("medium", MEDIA)

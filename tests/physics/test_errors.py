@@ -119,6 +119,13 @@ def test_shapes_that_dont_fit_are_refused(shapes, message):
         ({"uptake": "much"}, "uptake"),
         ({"production": np.full((6, 8), 1e40)}, r"largest \|production\| is 1e\+40"),
         ({"production": sample_sources(2, 64, rng=0)}, r"an array of rates, not Sources; .*image"),
+        ({"decay": 1e39}, "here it is 1e\\+39 times that"),
+        ({"decay": 1e-309}, "must be 0, or 1e-20 to 1e\\+10 times D/h²"),
+        ({"decay": np.eye(6, 8) * 1e-40}, "here it is 1e-40 times that"),
+        ({"diffusivity": 1e31}, "between 1e-30 and 1e\\+30"),
+        ({"step": 1e-31}, "between 1e-30 and 1e\\+30"),
+        ({"diffusivity": (1.0, 2e3)}, "factor of 1000"),
+        ({"diffusivity": np.linspace(1e-9, 1, 48).reshape(6, 8)}, "factor of 1e\\+08"),
         ({"decay": 1e300, "step": 1e20}, r"decay must be 0, or .* here it is inf times"),
         ({"uptake": MichaelisMenten(1e300, 1e-20)}, "uptake's largest rate is 1e\\+300"),
         *(

@@ -112,7 +112,7 @@ def test_without_a_step_a_tiff_has_no_scale(tmp_path):
         ("a.png", {}, "written to .npy, .npz, .tif, .tiff or .vti; a picture is drawn by `plot`"),
         ("a.csv", {}, "fields are written to .npy"),
         ("a", {}, "fields are written to .npy"),
-        ("a.npy", {"unit": "µm"}, "a.npy can't hold a unit"),
+        ("a.npy", {"unit": "µm"}, "a.npy can't hold the unit 'µm'"),
         ("a.tif", {"unit": 3}, "a unit is a text of 1 to 30"),
         ("a.tif", {"unit": "µ\nm"}, "a unit is a text of 1 to 30 characters"),
     ],

@@ -224,11 +224,10 @@ class Quantity:
 
 
 class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
-    """The derivatives of a scalar J(u) with respect to the parts of a problem.
+    """The derivatives of a scalar J(u) by the parts of a problem, each computed when it is read.
 
-    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
-    when it is read; the derivative by the production is the adjoint. Where an uptake with a cap is
-    at its corner, uptake at its maximum is taken.
+    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Where an uptake
+    with a cap is at its corner, uptake at its maximum is taken.
 
     Args:
         equations: of the problem.
@@ -287,8 +286,7 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
     def adjoint_bound(self) -> NDArray[np.float64]:
         """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
 
-        It is proven when it is first read. As λ = dJ/ds, it also bounds the error of
-        the derivative by the production.
+        It is proven when it is first read. λ is dJ/ds, the derivative by the production.
 
         Raises:
             ConvergenceError: no bound was found.

@@ -123,13 +123,9 @@ def from_labels(
         medium: where the field diffuses; by default `Medium()`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
-    Returns:
-        The problem, for `solve` and `certify`.
-
     Raises:
-        PhysicsError: values that aren't whole numbers, a label of the image without properties,
-            a label that isn't a whole number, another property, or properties that make no problem
-            (see `Problem`).
+        PhysicsError: labels that aren't whole numbers, one without properties, another property, or
+            properties that make no problem (see `Problem`).
 
     Warns:
         ProblemWarning: properties of a label that no node has.

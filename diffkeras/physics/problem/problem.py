@@ -175,7 +175,8 @@ class Problem(ShortRepr):
         """
         values = real_array(f"the {name}", field)
         lattice = self.lattice
-        if values.ndim > len(lattice) and _longer(values.shape) == _longer(lattice):
+        kept, wanted = ([n for n in shape if n != 1] for shape in (values.shape, lattice))
+        if values.ndim > len(lattice) and kept == wanted:
             values = values.reshape(lattice)
         if values.shape != lattice:
             raise PhysicsError(
@@ -244,10 +245,6 @@ def as_problem(
             f"{next(iter(keywords))}"
         )
     return problem
-
-
-def _longer(shape: tuple[int, ...]) -> list[int]:
-    return [length for length in shape if length != 1]
 
 
 def warn_of_labels(what: str, image: Any, use: str) -> None:

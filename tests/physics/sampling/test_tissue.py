@@ -55,19 +55,6 @@ def test_maps_of_a_medium():
         assert found["decay"].max() == 1.0
 
 
-def test_a_region_is_what_lies_nearest():
-    tissue = TissueSampler(regions=7, diffusivity=(0.1, 1.0)).sample((20, 30), rng=3)
-    rows, columns = np.indices((20, 30))
-    distances = np.stack(
-        [
-            (rows - r) ** 2 + (columns - c) ** 2
-            for r, c in zip(tissue.region_rows, tissue.region_columns, strict=True)
-        ]
-    )
-    found = tissue.diffusivity_map((20, 30))
-    np.testing.assert_array_equal(found, tissue.region_diffusivities[distances.argmin(axis=0)])
-
-
 def test_maps_of_cells_that_saturate_and_secrete():
     secreting = Sources.from_lists([3, 3], [3, 4], [0.0, 1.0], [0.25, 0.5])
     tissue = replace(tissue_by_hand(), saturation=0.5, secreting=secreting)
