@@ -9,7 +9,7 @@ import pytest
 from benchmarks.own_architectures import deeponet, transformer
 from benchmarks.own_architectures.positions import AddPositions, Sensors, Superposition, Waves
 from diffkeras.surrogates.build import build_model
-from diffkeras.training.optimizers import build_optimizer, make_optimizer
+from diffkeras.training.optimizers import make_optimizer
 from tests.helpers.rounding import same_to_rounding
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -75,9 +75,9 @@ def test_patches_are_powers_of_two():
         transformer.build(width=8, depth=1, patch=6)
 
 
-def test_muon_trains_nothing_of_a_transformer(tiny, caplog):
+def test_muon_trains_nothing_of_a_transformer(tiny):
     config = tiny.with_overrides({"training.optimizer": "muon"})
-    model = transformer.build(width=16, depth=1, patch=4)
-    model.compile(make_optimizer(config, 10), "mse")
-    build_optimizer(model)
-    assert "this network has none" in caplog.text
+    weights = transformer.build(width=16, depth=1, patch=4).trainable_variables
+    optimizer = make_optimizer(config, 10)
+    optimizer.build(weights)
+    assert None not in optimizer.adam_velocities

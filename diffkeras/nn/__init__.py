@@ -8,7 +8,7 @@ from diffkeras.system.packages import lazy_names
 
 _MODULES = {
     "AlternateLosses": "diffkeras.nn.losses",
-    "ConvolutionalMuon": "diffkeras.system.keras_compat",
+    "ConvolutionalMuon": "diffkeras.nn.muon",
     "LatticeOperator": "diffkeras.nn.equation.equations",
     "default_metrics": "diffkeras.nn.metrics",
     "encoder_decoder": "diffkeras.nn.architectures.encoder_decoder",

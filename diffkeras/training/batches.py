@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,7 @@ class TrainingBatches:
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = check_batch(config, self._replicas)
         self.steps = config.steps_per_epoch_in(self._shares)
-        at_once = config.training.steps_per_execution
-        if at_once > 1 and self._replicas > 1:
-            raise ConfigurationError(
-                f"training.steps_per_execution: {at_once} steps at once don't work with "
-                f"{self._replicas} replicas, because Keras feeds such a step no batch; choose 1"
-            )
-        if self.steps % at_once:
+        if self.steps % (at_once := config.training.steps_per_execution):
             raise ConfigurationError(
                 f"training.steps_per_execution: {at_once} doesn't divide the {self.steps} steps of "
                 "an epoch; choose a divisor, or 1"
@@ -45,38 +40,30 @@ class TrainingBatches:
             share = DataShares(range(1), self._replicas)
             examples = len(config.data.sources) * len(share.of(config.data.validation_examples))
             self.validation_steps = math.ceil(examples / len(share.of(config.training.batch_size)))
-        self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
+        # the last one is kept: a cache reads all examples when it is made
+        self.training = lru_cache(maxsize=1)(self._training)
 
-    def training(self, epoch: int, step: int) -> tf.data.Dataset:
-        """Training batches without end, from a step of an epoch on.
+    def _training(self, epoch: int, step: int) -> tf.data.Dataset:
+        """Training batches without end, from a step of an epoch on."""
+        each = self._shares // self._replicas
 
-        The dataset that was made last is kept: a cache reads all examples when it is made.
-        """
-        if self._made is None or self._made[0] != (epoch, step):
-            each = self._shares // self._replicas
+        def of_replica(replica: int) -> tf.data.Dataset:
+            shares = DataShares(range(replica * each, (replica + 1) * each), self._shares)
+            options: Any = {"epoch": epoch, "step": step, "threads": self._threads}
+            return training_batches(self._config, self._data_dir, shares=shares, **options)
 
-            def of_replica(replica: int) -> tf.data.Dataset:
-                shares = DataShares(range(replica * each, (replica + 1) * each), self._shares)
-                options: Any = {"epoch": epoch, "step": step, "threads": self._threads}
-                return training_batches(self._config, self._data_dir, shares=shares, **options)
-
-            self._made = (epoch, step), distribute(self._strategy, of_replica)
-        return self._made[1]
+        return distribute(self._strategy, of_replica)
 
     def validation(self) -> tf.data.Dataset:
         """Batches of the validation split; without end where `validation_steps` is set."""
-        if self._replicas == 1:
-            return self._validation_of(0)
-        return distribute(self._strategy, lambda replica: self._validation_of(replica).repeat())
 
-    def _validation_of(self, replica: int) -> tf.data.Dataset:
-        return mixed_dataset(
-            self._config,
-            "validation",
-            self._data_dir,
-            shares=DataShares(range(replica, replica + 1), self._replicas),
-            threads=self._threads,
-        )
+        def of_replica(replica: int) -> tf.data.Dataset:
+            shares = DataShares(range(replica, replica + 1), self._replicas)
+            options: Any = {"shares": shares, "threads": self._threads}
+            batches = mixed_dataset(self._config, "validation", self._data_dir, **options)
+            return batches if self.validation_steps is None else batches.repeat()
+
+        return of_replica(0) if self._replicas == 1 else distribute(self._strategy, of_replica)
 
 
 def check_batch(config: Config, replicas: int) -> int:
@@ -85,30 +72,27 @@ def check_batch(config: Config, replicas: int) -> int:
     Raises:
         ConfigurationError: batches can't be divided among replicas, or are larger than the data.
     """
-    shares = config.data.shares or replicas
-    batch = config.training.batch_size
-    if shares % replicas:
-        raise ConfigurationError(
-            f"data.shares: {shares} can't be divided evenly among {replicas} replicas; choose a "
-            f"multiple of {replicas}"
-        )
-    if batch % shares:
-        what = f"{shares} shares" if config.data.shares else f"{replicas} replicas"
-        raise ConfigurationError(
-            f"training.batch_size: {batch} examples can't be divided evenly among {what}; choose a "
-            f"multiple of {shares}"
-        )
-    fewest = {
-        "data.train_examples": (config.data.train_examples_used, shares, "shares"),
-        "data.validation_examples": (config.data.validation_examples, replicas, "replicas"),
-    }
-    for key, (examples, parts, what) in fewest.items():
-        if examples < parts:
+    data, batch = config.data, config.training.batch_size
+    shares, what = data.shares or replicas, "shares" if data.shares else "replicas"
+    for key, number, parts, of_what in (
+        ("data.shares", shares, replicas, "replicas"),
+        ("training.batch_size", batch, shares, what),
+    ):
+        if number % parts:
             raise ConfigurationError(
-                f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
+                f"{key}: {number} can't be divided evenly among {parts} {of_what}; choose a "
+                f"multiple of {parts}"
+            )
+    for key, number, parts, of_what in (
+        ("data.train_examples", data.train_examples_used, shares, "shares"),
+        ("data.validation_examples", data.validation_examples, replicas, "replicas"),
+    ):
+        if number < parts:
+            raise ConfigurationError(
+                f"{key}: {number} per source count are fewer than the {parts} {of_what}"
             )
     # what is left of a count when it is shared evenly is not trained on
-    examples = len(config.data.sources) * (config.data.train_examples_used // shares) * shares
+    examples = len(data.sources) * (data.train_examples_used // shares) * shares
     if not config.training.steps_per_epoch and batch > examples:
         raise ConfigurationError(
             f"training.batch_size: {batch} is more than all {examples} training examples; choose "

@@ -1,4 +1,4 @@
-"""The callbacks of a training run: those that count, guard and save its steps, and all of them."""
+"""The callbacks that count, guard and save the steps of a training run, and a list of all."""
 
 import logging
 import math
@@ -11,9 +11,8 @@ import numpy as np
 
 from diffkeras.errors import ConvergenceError, Interrupted
 from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
-from diffkeras.nn.metrics import UnweightedError
-from diffkeras.training.checkpoints import Checkpoints, TrainingState, read_weights
-from diffkeras.training.history import RecordHistory, SourceCountErrors, TrainingProgress
+from diffkeras.training.checkpoints import TrainingState, read_weights
+from diffkeras.training.history import RecordHistory, TrainingProgress
 from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.tensorboard import Pictures, TensorBoard
@@ -28,35 +27,22 @@ def make_callbacks(
     session: TrainingSession, progress: TrainingProgress
 ) -> list[keras.callbacks.Callback]:
     """All callbacks of a training run; the last ones show the progress and save checkpoints."""
-    section, state, compiled = session.config.training, session.state, session.compiled
-    alternates = isinstance(compiled.loss, AlternatingLoss)
-    counts = SourceCountErrors(compiled.counts, state, epochs=section.zero_field_epochs)
-    callbacks = [CountSteps(state), StopAtNonFiniteLoss(compiled.terms, state)]
-    if alternates:
+    state = session.state
+    callbacks = [CountSteps(state), StopAtNonFiniteLoss(state)]
+    if isinstance(session.compiled.loss, AlternatingLoss):
         callbacks.append(AlternateLosses(first_step=lambda: session.steps_done))
     callbacks.append(AverageInValidation())
-    if section.rollback_factor is not None:
-        callbacks.append(
-            Rollback(
-                state,
-                session.checkpoints,
-                factor=section.rollback_factor,
-                window=section.rollback_window,
-                # an alternating loss jumps whenever it changes
-                monitor="mae" if alternates else "loss",
-            )
-        )
-    callbacks += [counts, RecordHistory(session)]
+    if session.config.training.rollback_factor is not None:
+        callbacks.append(Rollback(session))
+    history = RecordHistory(session)
+    callbacks.append(history)
     if session.group.is_chief:
-        callbacks += [TensorBoard(session, counts), Pictures(session)]
+        callbacks += [TensorBoard(session, history), Pictures(session)]
     return [*callbacks, progress, SaveCheckpoints(session)]
 
 
 class CountSteps(keras.callbacks.Callback):
-    """Keep the state's epoch, step and time up to date.
-
-    It runs first, because the others read them.
-    """
+    """Keep the state's epoch, step and time up to date, before other callbacks read them."""
 
     def __init__(self, state: TrainingState) -> None:
         super().__init__()
@@ -81,54 +67,48 @@ class CountSteps(keras.callbacks.Callback):
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
-    """Raise an error at the first step whose loss is not finite, and name the term that broke."""
+    """Raise an error at the first step whose loss is not finite."""
 
-    def __init__(self, terms: UnweightedError, state: TrainingState) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__()
-        self.terms, self.state = terms, state
+        self.state = state
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the loss."""
-        loss = (logs or {}).get("loss", 0.0)
-        if math.isfinite(loss):
-            return
-        broken = self.terms.broken_terms()
-        what = f"its {broken[0]} term" if broken else "the product of its terms"
-        raise ConvergenceError(
-            f"the loss is {loss} at step {self.state.step} of epoch {self.state.epoch + 1}: {what} "
-            f"is not finite (learning rate {learning_rate(self.model):.3g}); choose a smaller "
-            "training.learning_rate, or limit the gradient by training.clip_norm"
-        )
+        if not math.isfinite(loss := (logs or {}).get("loss", 0.0)):
+            raise ConvergenceError(
+                f"the loss is {loss} at step {self.state.step} of epoch {self.state.epoch + 1} "
+                f"(learning rate {learning_rate(self.model):.3g}); choose a smaller "
+                "training.learning_rate, or limit the gradient by training.clip_norm"
+            )
 
 
 class Rollback(keras.callbacks.Callback):
     """Undo an epoch whose loss jumps: restore weights and optimizer from before it.
 
-    A jump is a rise by more than `factor` times the mean absolute change of the loss over the last
-    `window` epochs. The learning-rate schedule and the order of the data continue.
+    A jump is a rise by more than `training.rollback_factor` times the mean absolute change of the
+    loss over the last `rollback_window` epochs. The learning-rate schedule and the order of the
+    data continue.
 
     Source: the training of Front. Physiol. 12:667828 (2021) and arXiv 2302.03786.
     """
 
-    def __init__(
-        self,
-        state: TrainingState,
-        checkpoints: Checkpoints,
-        *,
-        factor: float,
-        window: int,
-        monitor: str = "loss",
-    ) -> None:
+    def __init__(self, session: TrainingSession) -> None:
         super().__init__()
-        self.state, self.checkpoints = state, checkpoints
-        self.factor, self.window, self.monitor = factor, window, monitor
+        self.state, self.checkpoints = session.state, session.checkpoints
+        section = session.config.training
+        self.factor, self.window = section.rollback_factor or math.inf, section.rollback_window
+        # an alternating loss jumps whenever it changes
+        self.monitor = "mae" if isinstance(session.compiled.loss, AlternatingLoss) else "loss"
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the epoch or undo it, and set `logs["rolled_back"]` to 0 or 1."""
         logs = {} if logs is None else logs
         loss = float(logs[self.monitor])
         losses = self.state.losses
-        mean_change = self.mean_change()
+        changes = np.abs(np.diff(losses[-self.window - 1 :]))
+        enough = changes.size >= min(FEWEST_CHANGES, self.window)
+        mean_change = float(changes.mean()) if enough else 0.0
         jumped = 0 < mean_change * self.factor < loss - (losses[-1] if losses else loss)
         backup = self.checkpoints.backup() if jumped else None  # it reads whole files
         logs["rolled_back"] = float(backup is not None)
@@ -151,11 +131,6 @@ class Rollback(keras.callbacks.Callback):
                 f"training diverges: the last {MOST_ROLLBACKS} epochs had to be undone; choose a "
                 f"smaller training.learning_rate than {learning_rate(self.model):.3g}"
             )
-
-    def mean_change(self) -> float:
-        """Mean absolute change of the loss over the last epochs; 0 while there are too few."""
-        changes = np.abs(np.diff(self.state.losses[-self.window - 1 :]))
-        return float(changes.mean()) if changes.size >= min(FEWEST_CHANGES, self.window) else 0.0
 
 
 class AverageInValidation(keras.callbacks.Callback):
@@ -181,7 +156,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         super().__init__()
         self.session, self.state, self.group = session, session.state, session.group
         self.seconds = 60 * session.config.training.checkpoint_minutes
-        self._saved = self._counted = time.monotonic()
+        self._saved = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Restore the metrics where training continues within an epoch."""
@@ -203,9 +178,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def _save(self) -> None:
         now = time.monotonic()
-        self.state.seconds += now - self._counted
+        self.state.seconds += now - self._saved
         self.session.checkpoints.save(self.model, self.state)
-        self._saved = self._counted = now
+        self._saved = now
         # a signal to one process ends all of them; and none continues before the chief has written
         number = max(self.group.gather(self.session.interruption.number))
         if number:

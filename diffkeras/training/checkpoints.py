@@ -9,7 +9,6 @@ import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -21,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
+PARTIAL = ".partial"  # a checkpoint that is being written
 NAME = re.compile(r"(\d{6})-(\d{10})")  # epochs, and steps of the next one
 BEST = re.compile(r"best-\d{6}\.weights\.h5")
 NUMBER_BYTES = 4  # the size of a float32
@@ -42,32 +42,29 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)  # of the epochs that were not undone
     rollbacks: list[int] = field(default_factory=list)  # the epochs that were undone
     metrics: dict[str, list] = field(default_factory=dict)  # accumulated over the current epoch
+    weights_digest: str = ""  # checksum of the weights that belong to this state
     seconds: float = 0.0  # of training, over all interruptions
     epoch_seconds: float = 0.0  # of the steps of the current epoch, without validation
     zero_field_mae: float | None = None  # validation MAE of a field of zeros
 
 
-def write_state(file: Path, state: TrainingState, weights_digest: str) -> None:
-    """Write a state and the checksum of the weights that belong to it, with a checksum of both."""
-    # Python's JSON restores every float to the last bit, and NaN as well
-    text = json.dumps({**asdict(state), "weights_digest": weights_digest})
+def write_state(file: Path, state: TrainingState) -> None:
+    """Write a state with a checksum."""
+    text = json.dumps(asdict(state))  # Python's JSON restores every float, and NaN as well
     digest = hashlib.sha256(text.encode()).hexdigest()
     file.write_text(json.dumps({"state": text, "digest": digest}), encoding="utf-8")
 
 
-def read_state(file: Path) -> tuple[TrainingState, str]:
-    """A state, and the checksum of the weights that belong to it."""
+def read_state(file: Path) -> TrainingState:
+    """A state; a RunError if it is damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         text = content["state"]
         if hashlib.sha256(text.encode()).hexdigest() != content["digest"]:
             raise ValueError("it has another checksum")
-        values: dict[str, Any] = json.loads(text)
-        weights_digest = values.pop("weights_digest")
-        return TrainingState(**values), weights_digest
+        return TrainingState(**json.loads(text))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RunError(f"{file} is damaged: {reason}") from None
+        raise RunError(f"{file} is damaged: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Checkpoints:
     def place(self, epoch: int, step: int) -> Path:
         """The directory of the checkpoint after a number of epochs, and of steps of the next one.
 
-        Not after a number of steps in all: with other replicas, an epoch may have other steps.
+        With other replicas, an epoch may have other steps, so these are not counted in all.
         """
         return self.path / f"{epoch:06d}-{step:010d}"
 
@@ -102,12 +99,13 @@ class Checkpoints:
         if not self.writes:
             return
         place = self.place(state.epoch, state.step)
-        partial = self.path / ".partial"
+        partial = self.path / PARTIAL
         with names_unwritable(place):
             self._remove(partial)
             partial.mkdir(parents=True, exist_ok=True)
             _save_weights(model, partial / WEIGHTS)
-            write_state(partial / STATE, state, digest(partial / WEIGHTS))
+            state.weights_digest = digest(partial / WEIGHTS)
+            write_state(partial / STATE, state)
             for file in (partial / WEIGHTS, partial / STATE, partial):
                 sync(file)
             self._remove(place)
@@ -128,31 +126,19 @@ class Checkpoints:
 
         Newer ones, which are damaged, are removed: training will write them again.
         """
-        places = self.places()
-        for place in reversed(places):
-            if damage := self._damage(place):
-                logger.warning(
-                    f"the checkpoint {place} is damaged ({damage}); trying the one before"
-                )
-                continue
-            for newer in places[places.index(place) + 1 :]:
-                self._remove(newer)
-            return place
-        if places:
+        damaged: list[Path] = []
+        for place in reversed(self.places()):
+            if not (damage := self._damage(place)):
+                self._remove(*damaged)
+                return place
+            logger.warning(f"the checkpoint {place} is damaged ({damage}); trying the one before")
+            damaged.append(place)
+        if damaged:
             raise RunError(
                 f"all checkpoints in {self.path} are damaged; to start from the first epoch, give "
                 f"`diffkeras train` --restart or delete {self.path.parent}"
             )
         return None
-
-    def epochs_done(self) -> int:
-        """The number of completed epochs, by the newest checkpoint that can be read."""
-        done = 0
-        for place in self.places():
-            # not by the number of steps, because another configuration has other epochs
-            with suppress(RunError):
-                done = read_state(place / STATE)[0].epoch
-        return done
 
     def backup(self) -> Path | None:
         """The newest checkpoint from the end of an epoch that is not damaged."""
@@ -163,8 +149,8 @@ class Checkpoints:
 
     def _damage(self, place: Path) -> str:
         try:
-            state, weights_digest = read_state(place / STATE)
-            digests = {place / WEIGHTS: weights_digest}
+            state = read_state(place / STATE)
+            digests = {place / WEIGHTS: state.weights_digest}
             if state.best_epoch:
                 digests[self.best_file(state.best_epoch)] = state.best_digest
             changed = [file.name for file, known in digests.items() if digest(file) != known]
@@ -173,28 +159,27 @@ class Checkpoints:
         return f"{changed[0]} has another checksum" if changed else ""
 
     def _prune(self) -> None:
-        kept = {*self.places()[-KEPT:], *self._ends()[-1:]}
-        for place in self.places():
-            if place not in kept:
-                self._remove(place)
+        places = self.places()
+        kept = {*places[-KEPT:], *self._ends()[-1:]}
+        self._remove(*(place for place in places if place not in kept))
         with suppress(RunError):  # a damaged one doesn't say which best model it needs
-            states = [read_state(place / STATE)[0] for place in kept]
-            needed = {self.best_file(state.best_epoch) for state in states}
-            remove_files(self.path, {file.name for file in self._best_files() - needed})
+            needed = {self.best_file(read_state(place / STATE).best_epoch) for place in kept}
+            self._remove_best_but(needed)
 
     def remove(self) -> None:
         """Delete all checkpoints, which a finished run no longer needs; other files stay."""
-        for place in (*self.places(), self.path / ".partial"):
-            self._remove(place)
-        remove_files(self.path, {file.name for file in self._best_files()})
+        self._remove(*self.places(), self.path / PARTIAL)
+        self._remove_best_but(set())
         with suppress(OSError):
             self.path.rmdir()
 
-    def _remove(self, place: Path) -> None:
-        remove_files(self.path, [f"{place.name}/{name}" for name in (WEIGHTS, STATE)])
+    def _remove(self, *places: Path) -> None:
+        names = [f"{place.name}/{name}" for place in places for name in (WEIGHTS, STATE)]
+        remove_files(self.path, names)
 
-    def _best_files(self) -> set[Path]:
-        return {file for file in self.path.glob("*") if BEST.fullmatch(file.name)}
+    def _remove_best_but(self, needed: set[Path]) -> None:
+        found = {file for file in self.path.glob("*") if BEST.fullmatch(file.name)}
+        remove_files(self.path, [file.name for file in found - needed])
 
 
 def position(place: Path) -> tuple[int, int]:
@@ -210,9 +195,8 @@ def read_weights(place: Path, model: keras.Model) -> None:
             warnings.filterwarnings("error", "Skipping ")  # what the file lacks
             model.load_weights(place / WEIGHTS)
     except (OSError, ValueError, KeyError, UserWarning) as error:
-        first, *_ = str(error).partition("\n")
         raise RunError(
-            f"the checkpoint {place} doesn't fit the network, which may have changed since: {first}"
+            f"the checkpoint {place} doesn't fit the network, which may have changed since: {error}"
         ) from None
 
 

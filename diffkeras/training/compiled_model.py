@@ -1,7 +1,6 @@
 """The network of a configuration, compiled with loss, metrics, optimizer and precision."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,7 @@ from diffkeras.config import Config
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model
-from diffkeras.system.keras_compat import BuiltFromOneReplica
-from diffkeras.training.optimizers import build_optimizer, make_optimizer
+from diffkeras.training.optimizers import make_optimizer
 from diffkeras.training.process_group import ProcessGroup
 
 
@@ -25,7 +23,6 @@ class CompiledModel:
 
     model: keras.Model  # with its optimizer built
     loss: NodeLoss
-    terms: UnweightedError  # the metric that sees the terms of the loss
     counts: SourceCountError
     metrics: dict[str, keras.metrics.Metric]  # all, by name, the mean loss included
 
@@ -54,18 +51,19 @@ class CompiledModel:
 
 def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledModel:
     """The network with new weights, compiled for a whole run of `steps` steps."""
-    section = config.training
-    transform = config.model.transform
+    section, transform = config.training, config.model.transform
+    policy = keras.config.dtype_policy()
     with group.strategy.scope():
-        loss = config.training.get_loss()
-        terms = UnweightedError(loss)
+        loss = section.get_loss()
         counts = SourceCountError(config.data.sources, transform)
-        metrics = [terms, *nn.default_metrics(transform), counts]
-        with layers_in(section.precision):
+        metrics = [UnweightedError(loss), *nn.default_metrics(transform), counts]
+        keras.config.set_dtype_policy(section.precision)
+        try:
             model = build_model(config)
-            if group.processes > 1:
-                model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
+        finally:
+            keras.config.set_dtype_policy(policy)
         if group.processes > 1:
+            model = ReplicatedModel(model.inputs, model.outputs, name=model.name)
             metrics = [
                 MaximumOverProcesses(transform) if isinstance(metric, MaximumError) else metric
                 for metric in metrics
@@ -75,42 +73,38 @@ def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledMo
             loss=loss,
             metrics=metrics,
             jit_compile=section.jit,
-            steps_per_execution=section.steps_per_execution,
+            # with several replicas, Keras would feed several steps at once no batch
+            steps_per_execution=section.steps_per_execution if group.replicas == 1 else 1,
         )
-        build_optimizer(model)
+        model.optimizer.build(model.trainable_variables)
     by_name = {metric.name: metric for metric in [model.metrics[0], *metrics]}
-    return CompiledModel(model, loss, terms, counts, by_name)
+    return CompiledModel(model, loss, counts, by_name)
 
 
-@contextmanager
-def layers_in(precision: str) -> Iterator[None]:
-    """Layers made within this context compute in a precision."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-class ReplicatedModel(BuiltFromOneReplica):
+class ReplicatedModel(keras.Model):
     """A functional model that `fit` can train under MultiWorkerMirroredStrategy.
 
-    Keras averages the logs of a step over the replicas along an axis that scalars do not have
-    (Keras issue 20585), so each log gets one.
+    Keras averages the logs of a step over the replicas along an axis that scalars do not have, so
+    each log gets one. It builds metrics from the mean of all replicas' batches, which fails, so
+    they are built from the batch of one replica (Keras issue 20585).
     """
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on one replica's share of a batch."""
-        return _with_axis(super().train_step(data))
+        return {k: keras.ops.reshape(v, (1,)) for k, v in super().train_step(data).items()}
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of validation on one replica's share of a batch."""
-        return _with_axis(super().test_step(data))
+        return {k: keras.ops.reshape(v, (1,)) for k, v in super().test_step(data).items()}
 
-
-def _with_axis(logs: dict[str, Any]) -> dict[str, Any]:
-    return {name: keras.ops.reshape(value, (1,)) for name, value in logs.items()}
+    # undocumented: Keras calls it before the first step
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if iterator is not None:
+            data_batch = next(next(iter(iterator))[-1])
+        local = self.distribute_strategy.experimental_local_results
+        with self.distribute_strategy.scope():
+            batch = keras.tree.map_structure(lambda v: local(v)[0], data_batch)
+            self._symbolic_build(data_batch=batch)
 
 
 class MaximumOverProcesses(MaximumError):

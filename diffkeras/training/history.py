@@ -1,4 +1,4 @@
-"""What is shown and recorded of each epoch: progress, errors per source count, history.csv."""
+"""What is shown and recorded of each epoch: progress and history.csv."""
 
 import logging
 import math
@@ -9,10 +9,8 @@ import keras
 import numpy as np
 
 from diffkeras.nn.losses import PARTS, AlternatingLoss
-from diffkeras.nn.metrics import SourceCountError
 from diffkeras.system.atomic_files import write_csv
 from diffkeras.system.progress import progress_bar, shows_on_terminal
-from diffkeras.training.checkpoints import TrainingState
 from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
 
@@ -72,48 +70,38 @@ class TrainingProgress(keras.callbacks.Callback):
         self.bar.close()
 
 
-class SourceCountErrors(keras.callbacks.Callback):
-    """Read the validation errors per source count, for other callbacks.
-
-    Reading a metric adds up the values of all replicas, so all processes must do it at the same
-    time. Warns if the surrogate is no better than a field of zeros after `epochs` epochs.
-    """
-
-    def __init__(self, metric: SourceCountError, state: TrainingState, *, epochs: int) -> None:
-        super().__init__()
-        self._metric, self._state, self._epochs = metric, state, epochs
-        self.per_count: dict[int, float] = {}  # MAE of each source count
-        self.zero_field: dict[int, float] = {}  # the same for a field of zeros
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read the metric, and compare."""
-        self.per_count, self.zero_field = self._metric.per_count(), self._metric.zero_field()
-        # the mean of the counts' means: each count has as many validation examples
-        zero_field_mae = float(np.mean(list(self.zero_field.values())))
-        self._state.zero_field_mae = zero_field_mae
-        error = (logs or {}).get(MONITOR, math.nan)
-        if epoch + 1 == self._epochs and not error < zero_field_mae:
-            logger.warning(
-                f"after {self._epochs} epoch(s) the validation MAE {error:.3g} is not "
-                f"below {zero_field_mae:.3g}, the MAE of a field of zeros; check training.loss "
-                "and training.learning_rate"
-            )
-
-
 class RecordHistory(keras.callbacks.Callback):
     """Record losses and metrics of each epoch in history.csv, keep the best model, and stop early.
 
-    Unlike Keras' EarlyStopping, it remembers the best epoch over interruptions.
+    Unlike Keras' EarlyStopping, it remembers the best epoch over interruptions. It warns if the
+    surrogate is no better than a field of zeros after `training.zero_field_epochs`.
+
+    Attributes:
+        per_count: validation MAE of each source count.
     """
 
     def __init__(self, session: TrainingSession) -> None:
         super().__init__()
         self.session = session
+        self.per_count: dict[int, float] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch, and compare it with the best one."""
         logs = dict(logs or {})
         state, checkpoints = self.session.state, self.session.checkpoints
+        # in all processes: reading a metric adds up the values of all replicas
+        counts = self.session.compiled.counts
+        self.per_count = counts.per_count()
+        # each count has as many validation examples
+        state.zero_field_mae = float(np.mean(list(counts.zero_field().values())))
+        error = logs.get(MONITOR, math.nan)
+        epochs = self.session.config.training.zero_field_epochs
+        if epoch + 1 == epochs and not error < state.zero_field_mae:
+            logger.warning(
+                f"after {epochs} epoch(s) the validation MAE {error:.3g} is not below "
+                f"{state.zero_field_mae:.3g}, the MAE of a field of zeros; check training.loss "
+                "and training.learning_rate"
+            )
         active = active_loss(self.model)
         row = {
             "epoch": epoch + 1,
@@ -123,7 +111,6 @@ class RecordHistory(keras.callbacks.Callback):
             **logs,
         }
         state.history.append(row)
-        error = logs.get(MONITOR, math.nan)
         if error < state.best_error and not logs.get("rolled_back"):
             with averaged_weights(self.model):
                 state.best_digest = checkpoints.save_best(self.model, epoch + 1)

@@ -12,7 +12,6 @@ from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks import make_callbacks
 from diffkeras.training.checkpoints import read_weights
 from diffkeras.training.history import TrainingProgress
-from diffkeras.training.memory import within_memory
 from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
@@ -24,18 +23,23 @@ def train_to_the_end(session: TrainingSession) -> None:
     Raises:
         ConvergenceError: training diverged; the best model before it is kept.
     """
-    group = session.group
+    group, state = session.group, session.state
     try:
         run_epochs(session)
     except ConvergenceError as error:
-        raise _after_divergence(session, error) from None
+        if not group.is_chief or not state.best_epoch:
+            raise
+        _save_best_model(session)
+        raise ConvergenceError(
+            f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
+            f"{session.run.weights_file}"
+        ) from None
     if group.is_chief:
         write_results(session)
         session.checkpoints.remove()
     # the others wait for the results; the chief's are complete even if another one is lost now
     with suppress(WorkerError) if group.is_chief else nullcontext():
         group.gather(0)
-    state = session.state
     undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
     logger.info(
         f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
@@ -50,10 +54,7 @@ def run_epochs(session: TrainingSession) -> None:
     its own. The next call continues from the checkpoint at its end.
     """
     state, model, batches = session.state, session.model, session.batches
-    with (
-        closing(TrainingProgress(session)) as progress,
-        within_memory(session.config),
-    ):
+    with closing(TrainingProgress(session)) as progress:
         callbacks = make_callbacks(session, progress)
         validation = batches.validation()
         while state.epoch < session.epochs and not session.out_of_patience:
@@ -102,20 +103,7 @@ def write_results(session: TrainingSession) -> None:
 
 def _save_best_model(session: TrainingSession) -> keras.Model:
     """Write the weights of the best model, without the optimizer, which is twice their size."""
-    run, file = session.run, session.checkpoints.best_file(session.state.best_epoch)
     best = build_model(session.config)
-    best.load_weights(file)
-    save_weights(run.weights_file, best)
+    best.load_weights(session.checkpoints.best_file(session.state.best_epoch))
+    save_weights(session.run.weights_file, best)
     return best
-
-
-def _after_divergence(session: TrainingSession, error: ConvergenceError) -> ConvergenceError:
-    """Write the best model before training diverged; the error, which says where it is."""
-    state = session.state
-    if not session.group.is_chief or not state.best_epoch:
-        return error
-    _save_best_model(session)
-    return ConvergenceError(
-        f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
-        f"{session.run.weights_file}"
-    )

@@ -1,8 +1,7 @@
 """Optimizers and learning-rate schedules by configuration, and moving averages of weights."""
 
-import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,27 +9,18 @@ import keras
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.system.keras_compat import (
-    ConvolutionalMuon,
-    SummedGradientsHook,
-    adam_moments,
-    moving_averages,
-)
-
-logger = logging.getLogger(__name__)
+from diffkeras.nn.muon import ConvolutionalMuon
 
 # Muon is for maps between features, and these layers map from and to the lattice; the last two are
 # names for architectures of one's own. "field_conv" is also part of the name "plain_field_conv".
 ADAMW_LAYERS = ["encoder_conv_0", "plain_conv_0", "field_conv", r"\bpatches/", r"\bfield/"]
 
 
-class Measured(SummedGradientsHook):
+class Measured:
     """Mixin for an optimizer: measures the norm of the gradient of all weights, and limits it.
 
     Keras' `global_clipnorm` limits the gradient of each replica, so that the step would depend on
-    the number of replicas.
-
-    The variable `gradient_norm` has the norm of the last step, before it was limited.
+    the number of replicas. The variable `gradient_norm` has the norm before it was limited.
     """
 
     def __init__(self, *, clip_norm: float | None = None, **options: Any) -> None:
@@ -43,15 +33,15 @@ class Measured(SummedGradientsHook):
             name="gradient_norm",
         )
 
-    def change_gradients(self, gradients: Sequence[Any]) -> Sequence[Any]:
-        """Measure and limit the gradient."""
-        known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
-        norm = tf.linalg.global_norm(known)
+    # undocumented: Keras calls it under TensorFlow, with the gradients of each replica
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        pairs = list(super()._all_reduce_sum_gradients(grads_and_vars))  # type: ignore[misc]
+        norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g, _ in pairs if g is not None])
         self.gradient_norm.assign(norm)
         if self.clip_norm is None:
-            return gradients
+            return pairs
         factor = self.clip_norm / tf.maximum(norm, self.clip_norm)
-        return [g if g is None else g * tf.cast(factor, g.dtype) for g in gradients]
+        return [(g if g is None else g * tf.cast(factor, g.dtype), v) for g, v in pairs]
 
 
 class MeasuredAdam(Measured, keras.optimizers.Adam):
@@ -66,9 +56,10 @@ class MeasuredAdam(Measured, keras.optimizers.Adam):
         dtype = variable.dtype
         beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
         step = tf.cast(self.iterations + 1, dtype)
+        index = self._get_variable_index(variable)
+        moments = self._momentums[index], self._velocities[index]
         weight, first, second = (
-            v.value if isinstance(v, keras.Variable) else v
-            for v in (variable, *adam_moments(self, variable))
+            v.value if isinstance(v, keras.Variable) else v for v in (variable, *moments)
         )
         tf.raw_ops.ResourceApplyAdam(
             var=weight.handle,
@@ -92,25 +83,8 @@ class MeasuredMuon(Measured, ConvolutionalMuon):
     """Muon for convolutions with a measured gradient."""
 
 
-class SharedLossScale(keras.optimizers.LossScaleOptimizer):
-    """Loss scaling for float16 in which all replicas skip a step if one of them overflows.
-
-    As of Keras 3.15 each replica looks at its own gradients only, before they are added up. The
-    others would then apply infinite gradients, or wait without end for the one that skips.
-    """
-
-    def check_finite(self, grads: Any) -> Any:
-        """Whether all gradients of all replicas are finite."""
-        finite = super().check_finite(grads)
-        replica = tf.distribute.get_replica_context()
-        if replica is None or replica.num_replicas_in_sync == 1:
-            return finite
-        overflows = tf.cast(tf.logical_not(finite), tf.float32)
-        return replica.all_reduce(tf.distribute.ReduceOp.SUM, overflows) < 0.5
-
-
 def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer for a run of `steps` steps. Its `innermost` has a `gradient_norm`."""
+    """The optimizer for a run of `steps` steps."""
     section = config.training
     options: dict[str, Any] = {
         "learning_rate": make_schedule(config, steps),
@@ -123,21 +97,7 @@ def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     if section.optimizer == "muon":
         options |= {"adam_weight_decay": section.weight_decay, "exclude_layers": ADAMW_LAYERS}
     kinds = {"adam": MeasuredAdam, "adamw": MeasuredAdamW, "muon": MeasuredMuon}
-    optimizer = kinds[section.optimizer](**options)
-    half = section.precision == "mixed_float16"
-    return SharedLossScale(optimizer) if half else optimizer
-
-
-def build_optimizer(model: keras.Model) -> None:
-    """Make the optimizer's variables; a warning if it is Muon, and no weight is one for Muon."""
-    weights = model.trainable_variables
-    model.optimizer.build(weights)
-    muon = innermost(model.optimizer)
-    if isinstance(muon, ConvolutionalMuon) and not any(map(muon.orthogonalizes, weights)):
-        logger.warning(
-            "training.optimizer muon is for convolutions between features, and this network has "
-            "none: all of its weights are trained by AdamW"
-        )
+    return kinds[section.optimizer](**options)
 
 
 def make_schedule(
@@ -164,11 +124,6 @@ def make_schedule(
     )
 
 
-def innermost(optimizer: Any) -> Any:
-    """The optimizer inside the one that scales the loss for float16; else the optimizer itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
 def learning_rate(model: keras.Model) -> float:
     """The learning rate of the next step."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
@@ -181,7 +136,10 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     `keras.callbacks.SwapEMAWeights` adds and subtracts the two instead, which changes the last
     digits of the weights.
     """
-    pairs = moving_averages(innermost(model.optimizer))
+    optimizer, pairs = model.optimizer, []
+    if optimizer.use_ema:  # undocumented: the lists of Keras' optimizer
+        averages = optimizer._model_variables_moving_average
+        pairs = list(zip(optimizer._trainable_variables, averages, strict=True))
     weights = [keras.ops.convert_to_numpy(variable) for variable, _ in pairs]
     for variable, average in pairs:
         variable.assign(average)

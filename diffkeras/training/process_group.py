@@ -15,7 +15,6 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.errors import ConfigurationError, WorkerError
-from diffkeras.identity import fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -93,19 +92,6 @@ class ProcessGroup:
                 "node again, and it goes on from the last checkpoint"
             ) from error
 
-    @contextmanager
-    def only_chief_logs(self) -> Iterator[None]:
-        """Within this context the other processes log errors only."""
-        package = logging.getLogger("diffkeras")
-        level = package.level
-        if not self.is_chief and self.cluster is not None:
-            logger.info(f"training; {self.cluster.name(0)} shows the progress")
-            package.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            package.setLevel(level)
-
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     """The cluster that TF_CONFIG, or else a step of Slurm, describes; None for one process.
@@ -159,12 +145,14 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
     return Cluster(addresses, int(environment["SLURM_PROCID"]))
 
 
-def join_process_group(settings: Mapping[str, Any] | None = None) -> ProcessGroup:
+def join_process_group(fingerprint: int = 0) -> ProcessGroup:
     """The group of processes that the environment describes, once all of them are there.
 
     Several processes are connected by MultiWorkerMirroredStrategy. A single one has a
     MirroredStrategy over its GPUs or logical CPUs; with one CPU device, the default strategy.
-    `settings` must be equal in all processes.
+
+    Args:
+        fingerprint: of the settings that must be equal in all processes.
 
     Raises:
         ConfigurationError: TF_CONFIG or Slurm's variables are malformed, or another process has
@@ -173,13 +161,13 @@ def join_process_group(settings: Mapping[str, Any] | None = None) -> ProcessGrou
     """
     cluster = find_cluster()
     group = ProcessGroup(_strategy_over(cluster), cluster)
-    hashes = group.gather(int(fingerprint(settings or {}), 16))
-    for index, value in enumerate(hashes):
-        if cluster is not None and value != hashes[cluster.index]:
-            raise ConfigurationError(
-                f"{cluster.name(index)} has other settings than this worker; start the same "
-                "command with the same files on every node"
-            )
+    if len(set(group.gather(fingerprint))) > 1:
+        raise ConfigurationError(
+            "the processes have different settings; start the same command with the same files on "
+            "every node"
+        )
+    if not group.is_chief:  # the chief shows the progress
+        logging.getLogger("diffkeras").setLevel(logging.ERROR)
     return group
 
 

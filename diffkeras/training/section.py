@@ -85,7 +85,7 @@ class TrainingConfig(Section):
     rollback_window: Count = 20
     zero_field_epochs: Count = 3
     checkpoint_minutes: Positive = 10.0
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit: bool | Literal["auto"] = "auto"
     steps_per_execution: Annotated[int, Limits(1, 100_000)] = 1
     deterministic: bool = False

@@ -16,11 +16,7 @@ from diffkeras.training.process_group import ProcessGroup
 
 @dataclass
 class TrainingSession:
-    """A training run in this process.
-
-    Attributes:
-        state: how far it has come; that of a new run until `start_or_resume`.
-    """
+    """A training run in this process, and how far it has come."""
 
     config: Config
     data_dir: Path
@@ -32,25 +28,10 @@ class TrainingSession:
     show_progress: bool = False
     state: TrainingState = field(default_factory=TrainingState)
 
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """Those of the run, which the chief writes."""
-        return Checkpoints(self.run.checkpoints, writes=self.group.is_chief)
-
-    @property
-    def model(self) -> keras.Model:
-        """The network that is trained."""
-        return self.compiled.model
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs of the run."""
-        return self.config.training.epochs
-
-    @property
-    def steps(self) -> int:
-        """Number of steps of an epoch."""
-        return self.batches.steps
+    def __post_init__(self) -> None:
+        self.model: keras.Model = self.compiled.model
+        self.checkpoints = Checkpoints(self.run.checkpoints, writes=self.group.is_chief)
+        self.epochs, self.steps = self.config.training.epochs, self.batches.steps  # of an epoch
 
     @property
     def steps_done(self) -> int:

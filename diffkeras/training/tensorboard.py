@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from diffkeras.data.examples import raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.history import SourceCountErrors
-from diffkeras.training.optimizers import averaged_weights, innermost, learning_rate
+from diffkeras.training.history import RecordHistory
+from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
 from diffkeras.view.target import REGIONS
 
@@ -48,12 +48,12 @@ class TensorBoard(keras.callbacks.Callback):
 
     Training and validation share each chart. A field of zeros has no curve of its own, which would
     squash the others: the validation error is there as its share, too. Curves of the optimizer are
-    drawn against steps, all others against epochs. `counts` has read the errors per source count.
+    drawn against steps, all others against epochs. `history` has the errors per source count.
     """
 
-    def __init__(self, session: TrainingSession, counts: SourceCountErrors) -> None:
+    def __init__(self, session: TrainingSession, history: RecordHistory) -> None:
         super().__init__()
-        self.session, self.state, self.counts = session, session.state, counts
+        self.session, self.state, self.history = session, session.state, history
         self.config = session.config
         self.every = max(1, session.steps // POINTS)
         logs = session.run.logs
@@ -75,10 +75,7 @@ class TensorBoard(keras.callbacks.Callback):
             return
         self._written = step
         with self.training.as_default(step):
-            optimizer = self.model.optimizer
-            tf.summary.scalar("optimizer/gradient norm", innermost(optimizer).gradient_norm)
-            if optimizer is not innermost(optimizer):
-                tf.summary.scalar("optimizer/loss scale", optimizer.dynamic_scale.value)
+            tf.summary.scalar("optimizer/gradient norm", self.model.optimizer.gradient_norm)
             tf.summary.scalar("optimizer/learning rate", learning_rate(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -92,7 +89,7 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.scalar("speed/examples a second", speed)
         with self.validation.as_default(number):
             _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
-            for count, error in self.counts.per_count.items():
+            for count, error in self.history.per_count.items():
                 tf.summary.scalar(f"MAE by source count/{count:02d}", error)
             if self.state.zero_field_mae and logs:
                 share = logs["val_mae"] / self.state.zero_field_mae

@@ -1,14 +1,14 @@
 """Train a surrogate on the datasets of a configuration."""
 
+import errno
 import logging
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras._version import __version__
@@ -16,8 +16,8 @@ from diffkeras.config import Config
 from diffkeras.data.examples import explain_damage
 from diffkeras.data.replacing import keep_datasets
 from diffkeras.data.stored import dataset_paths
-from diffkeras.errors import ConfigurationError, Interrupted
-from diffkeras.identity import by_key, changed_keys
+from diffkeras.errors import ConfigurationError, OutOfMemoryError, OutputError
+from diffkeras.identity import by_key, changed_keys, fingerprint
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -37,7 +37,6 @@ from diffkeras.training.checkpoints import (
 )
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
-from diffkeras.training.memory import check_memory, within_memory
 from diffkeras.training.process_group import ProcessGroup, join_process_group
 from diffkeras.training.session import TrainingSession
 
@@ -84,8 +83,7 @@ def train(
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: the network or a batch does not fit into memory.
         WorkerError: another process was lost.
-        Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
-            finished run.
+        Interrupted: SIGINT or SIGTERM; a checkpoint was saved.
 
     Example:
 
@@ -103,9 +101,8 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     # what must be equal in all processes of a run
     settings = {"diffkeras": __version__, **by_key(config)}
-    group = join_process_group(settings)
+    group = join_process_group(int(fingerprint(settings), 16))
     with ExitStack() as stack:
-        stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
@@ -125,9 +122,8 @@ def train(
         run = stack.enter_context(_begun_run(config, run_dir, group, **existing))
         stack.enter_context(group.connected())
         interruption = stack.enter_context(Interruption())
-        with within_memory(config):
-            compiled = compile_model(config, group, config.training.epochs * batches.steps)
-            check_memory(config, group.processes)
+        stack.enter_context(_within_memory(config))
+        compiled = compile_model(config, group, config.training.epochs * batches.steps)
         logger.info(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
@@ -136,12 +132,11 @@ def train(
             config, data_dir, group, batches, run, compiled, interruption, show_progress
         )
         if not _resume(session) and initial is not None:
-            session.model.set_weights(initial.weights)
-            session.state.initial_model = initial.sha256
+            weights, session.state.initial_model = initial
+            session.model.set_weights(weights)
             logger.info(f"starting from the weights of {config.training.initial_model}")
         with explain_damage(places):
             train_to_the_end(session)
-        _check_signal(interruption, run)
     return run
 
 
@@ -156,7 +151,8 @@ def _check_directory(
     run = Run(run_dir)
     if group.is_chief:
         run.check(config, overwrite=overwrite, restart=restart)
-        done = 0 if restart else Checkpoints(run.checkpoints).epochs_done()
+        places = Checkpoints(run.checkpoints).places()
+        done = position(places[-1])[0] if places and not restart else 0
         if done > config.training.epochs:
             raise ConfigurationError(
                 f"training.epochs: {config.training.epochs}, but {done} epochs are done already; "
@@ -165,15 +161,8 @@ def _check_directory(
     return not restart and run.can_go_on()
 
 
-class _InitialModel(NamedTuple):
-    """The weights of the best model of another run, and the SHA-256 of their file."""
-
-    weights: list[NDArray]
-    sha256: str
-
-
-def _initial_model(config: Config) -> _InitialModel | None:
-    """The model that `training.initial_model` names; None without one.
+def _initial_model(config: Config) -> tuple[list[NDArray], str] | None:
+    """The weights that `training.initial_model` names, and the SHA-256 of their file.
 
     Raises:
         RunError: there is no finished run of that name, or it is damaged.
@@ -196,7 +185,7 @@ def _initial_model(config: Config) -> _InitialModel | None:
         raise ConfigurationError(
             f"training.initial_model: the network of {name} differs: {'; '.join(other)}"
         )
-    return _InitialModel(surrogate.model.get_weights(), digest(run.weights_file))
+    return surrogate.model.get_weights(), digest(run.weights_file)
 
 
 @contextmanager
@@ -204,16 +193,15 @@ def _begun_run(
     config: Config, run_dir: Path, group: ProcessGroup, *, overwrite: bool, restart: bool
 ) -> Iterator[Run]:
     """The run directory, which the chief locks and begins; `run.json` will say how it ended."""
-    run = Run(run_dir)
+    if not group.is_chief:
+        yield Run(run_dir)
+        return
     absolute = Path(os.path.abspath(run_dir))
     # not within the directory, which may be renamed under the lock
-    lock = absolute.with_name(f".{absolute.name}.lock")
-    with ExitStack() as stack:
-        if group.is_chief:
-            stack.enter_context(locked(lock, f"the run {run_dir}"))
-            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
-            stack.enter_context(run.recording_how_it_ends())
-        yield run
+    with locked(absolute.with_name(f".{absolute.name}.lock"), f"the run {run_dir}"):
+        run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+        with run.recording_how_it_ends():
+            yield run
 
 
 def _resume(session: TrainingSession) -> bool:
@@ -226,21 +214,24 @@ def _resume(session: TrainingSession) -> bool:
         return False
     place = session.checkpoints.place(epoch, step)
     read_weights(place, session.model)
-    session.state = state = read_state(place / STATE)[0]
+    session.state = state = read_state(place / STATE)
     # with other replicas, the epoch may be shorter than before; its end isn't to be missed
     state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")
     return True
 
 
-def _check_signal(interruption: Interruption, run: Run) -> None:
-    """Raise Interrupted for a signal that came when nothing was left to be interrupted.
-
-    The run is finished, but the sender of the signal, or the study, has to see it.
-    """
-    number, interruption.number = interruption.number, 0
-    if number:
-        name = signal.Signals(number).name
-        raise Interrupted(
-            f"{name} came after the last epoch; the run in {run.path} is finished", number
-        )
+@contextmanager
+def _within_memory(config: Config) -> Iterator[None]:
+    """Turn TensorFlow's failure to get memory or disk space into one line that names the reason."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        if (reason := os.strerror(errno.ENOSPC)) in str(error):
+            raise OutputError(f"the logs of the run can't be written: {reason}") from None
+        lattice = "×".join(map(str, config.physics.lattice))
+        raise OutOfMemoryError(
+            f"out of memory: training this network on batches of {config.training.batch_size} "
+            f"examples of {lattice} nodes doesn't fit; choose a smaller training.batch_size or "
+            "network"
+        ) from None

@@ -272,7 +272,7 @@ def test_only_exports_are_replaced(run_dir, tmp_path, format):
 def test_networks_that_onnx_cant_hold_are_refused(tiny, tmp_path):
     x = keras.Input((None, None, 1))
     y = keras.layers.Lambda(lambda v: tf.math.bessel_i0(v))(x)
-    half = untrained(tiny.with_overrides({"training.precision": "mixed_float16"}))
+    half = untrained(tiny.with_overrides({"training.precision": "mixed_bfloat16"}))
     for surrogate, message in (
         (half, r"training\.precision: float32"),
         (Surrogate(keras.Model(x, y), tiny), r"can't express this network: .*BesselI0"),

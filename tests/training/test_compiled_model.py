@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from diffkeras import train
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -17,13 +15,9 @@ def losses(run: Path) -> list[float]:
     return [float(row["loss"]) for row in read_csv(run / "history.csv")]
 
 
-@pytest.mark.parametrize(
-    "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
-)
-def test_training_in_half_precision_keeps_a_model_in_single(
-    precision, tiny, data_dir, run_dir, tmp_path
-):
-    config = tiny.with_overrides({"training.precision": precision, "training.clip_norm": 10.0})
+def test_training_in_half_precision_keeps_a_model_in_single(tiny, data_dir, run_dir, tmp_path):
+    half = {"training.precision": "mixed_bfloat16", "training.clip_norm": 10.0}
+    config = tiny.with_overrides(half)
     run = train(config, data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=0.05)
     model = load_surrogate(run.path).model
@@ -31,13 +25,6 @@ def test_training_in_half_precision_keeps_a_model_in_single(
     x = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
     fields = model(x).numpy()
     assert not np.array_equal(fields, fields.astype(np.float16))
-    events = EventAccumulator(str(run.logs / "train"))
-    events.Reload()
-    written = events.Tensors("optimizer/gradient norm")
-    norms = [float(tf.make_ndarray(event.tensor_proto)) for event in written]
-    assert min(norms) > 0
-    scaled = "optimizer/loss scale" in events.Tags()["tensors"]
-    assert scaled == (precision == "mixed_float16")
 
 
 def test_several_steps_at_once_are_the_same_steps(tiny, data_dir, run_dir, tmp_path):

@@ -1,4 +1,5 @@
 import io
+import math
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ from diffkeras.nn import pack_target
 from diffkeras.nn.losses import get_loss
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.training.checkpoints import TrainingState
-from diffkeras.training.history import SourceCountErrors, TrainingProgress
+from diffkeras.training.history import RecordHistory, TrainingProgress
+from diffkeras.training.section import TrainingConfig
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
@@ -20,12 +22,19 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor, warned, caplog)
     image[:, 3, 3] = 0.2
     metric = SourceCountError([1])
     metric.update_state(pack_target(field, image, 1), factor * field)
-    state = TrainingState()
-    counts = SourceCountErrors(metric, state, epochs=3)
+    session: Any = SimpleNamespace(
+        state=TrainingState(best_error=-math.inf),
+        checkpoints=SimpleNamespace(writes=False),
+        compiled=SimpleNamespace(counts=metric),
+        config=SimpleNamespace(training=TrainingConfig(zero_field_epochs=3)),
+        out_of_patience=False,
+    )
+    history = RecordHistory(session)
+    history.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.1)))
     for epoch in range(4):
-        counts.on_epoch_end(epoch, {"val_mae": float(metric.result())})
-    assert state.zero_field_mae == pytest.approx(0.2)
-    assert counts.per_count == pytest.approx({1: 0.2 * abs(factor - 1)}, rel=1e-5)
+        history.on_epoch_end(epoch, {"val_mae": float(metric.result())})
+    assert session.state.zero_field_mae == pytest.approx(0.2)
+    assert history.per_count == pytest.approx({1: 0.2 * abs(factor - 1)}, rel=1e-5)
     assert [message[:15] for message in caplog.messages] == ["after 3 epoch(s"] * warned
 
 

@@ -10,12 +10,10 @@ from diffkeras.config import Config
 from diffkeras.nn import (
     ConvolutionalMuon,
     encoder_decoder,
-    fourier_neural_operator,
     joined_pair,
 )
 from diffkeras.training.optimizers import (
     averaged_weights,
-    build_optimizer,
     make_optimizer,
     make_schedule,
 )
@@ -168,11 +166,3 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
     kept = float(np.mean(validation_errors(run.path, config, data_dir)))
     assert kept == pytest.approx(run.state()["validation"]["mae"], rel=1e-5)
-
-
-def test_muon_says_so_if_it_trains_nothing(tiny, caplog):
-    config = tiny.with_overrides({"training.optimizer": "muon"})
-    for model in (fourier_neural_operator(4, 1, modes=2), encoder_decoder(width=2, depth=1)):
-        model.compile(make_optimizer(config, 10), "mse")
-        build_optimizer(model)
-    assert caplog.text.count("this network has none") == 1

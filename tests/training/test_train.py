@@ -5,10 +5,17 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.config import load_config
-from diffkeras.errors import ConfigurationError, DataError, Interrupted, RunError
+from diffkeras.errors import (
+    ConfigurationError,
+    DataError,
+    OutOfMemoryError,
+    OutputError,
+    RunError,
+)
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
@@ -119,14 +126,31 @@ def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
     tiny, data_dir, tmp_path, monkeypatch
 ):
     def hit(session: TrainingSession) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
         write_results(session)
 
     write_results = loop.write_results
     monkeypatch.setattr(loop, "write_results", hit)
     config = tiny.with_overrides({"data.sources": "1", "training.epochs": 1})
-    with pytest.raises(Interrupted, match="SIGTERM came after the last epoch") as caught:
+    with pytest.raises(KeyboardInterrupt):
         train(config, data_dir, tmp_path / "run")
-    assert caught.value.exit_code == 128 + signal.SIGTERM
     assert Run.open(tmp_path / "run").state()["state"] == "finished"
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("OOM when allocating tensor", OutOfMemoryError, "batches of 4 examples of 16×16 nodes"),
+        ("logs/a.v2; No space left on device", OutputError, "No space left"),
+    ],
+)
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory(
+    text, error, message, tiny, data_dir, tmp_path, monkeypatch
+):
+    def fail(session: TrainingSession) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+
+    monkeypatch.setattr(loop, "run_epochs", fail)
+    with pytest.raises(error, match=message):
+        train(tiny, data_dir, tmp_path / "run")

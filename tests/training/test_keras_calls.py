@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.system.keras_compat import (
-    ConvolutionalMuon,
-)
+from diffkeras.nn import ConvolutionalMuon
 from diffkeras.training.compiled_model import ReplicatedModel
-from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredMuon, SharedLossScale
+from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredMuon
 
 X = np.random.default_rng(0).random((2, 4, 4, 1)).astype(np.float32)
 
@@ -62,23 +60,6 @@ def test_keras_asks_muon_about_each_weight_and_for_its_step(monkeypatch):
         monkeypatch.setattr(ConvolutionalMuon, name, noted)
     fitted(ConvolutionalMuon(0.01))
     assert called == set(names)
-
-
-def test_the_loss_scale_asks_whether_gradients_are_finite(monkeypatch):
-    asked = []
-
-    def check(self: Any, grads: Any) -> Any:
-        asked.append(len(grads))
-        return keras.ops.convert_to_tensor(False)
-
-    monkeypatch.setattr(SharedLossScale, "check_finite", check)
-    model = network()
-    before = model.get_weights()
-    model.compile(SharedLossScale(keras.optimizers.SGD(1.0)), "mse")
-    model.fit(X, X, verbose=0)
-    assert asked
-    for one, other in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)  # the step was skipped
 
 
 def test_keras_builds_the_metrics_of_several_replicas_by_our_method(monkeypatch):
