@@ -54,7 +54,7 @@ class TrainingConfig(Section):
         jit: Compile the training step with XLA. auto leaves the choice to Keras, which does not
             use XLA on CPUs or with MirroredStrategy, i.e. on GPUs.
         steps_per_execution: Number of steps per call of TensorFlow. Nothing is logged or saved
-            between them. Must divide the steps of an epoch, and be 1 with several replicas.
+            between them. Must divide the steps of an epoch. Always 1 with several replicas.
         deterministic: Use deterministic operations, so that runs repeat bit for bit; slower.
         seed: Seed of the initial weights and of the order of the examples.
         symmetries: Turn and mirror the training examples: pass by pass, each is seen in the 8
