@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import psutil
 import scipy.fft
 import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from benchmarks.shared.free_system import FreeSystem
 from benchmarks.shared.measures import PEAK, first_calls
 from benchmarks.shared.tables import describe_times
 from diffkeras.physics.equations.spectral import spectral_operator
-from diffkeras.system.environment import available_memory
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
@@ -190,7 +190,7 @@ def why_not(method: str, side: int) -> str:
     if method == "explicit stepping" and side > 512:
         return "takes many minutes"
     bytes_a_node = {"spsolve": 4000, "SuperLU symmetric": 2500, "FiPy": 6000}.get(method, 0)
-    if bytes_a_node * side**2 > 0.8 * available_memory():
+    if bytes_a_node * side**2 > 0.8 * psutil.virtual_memory().available:
         return "takes more memory than there is"
     return ""
 

@@ -13,10 +13,14 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.examples import example_reader, solved_examples, with_threads
+from diffkeras.data.examples import (
+    example_reader,
+    solved_examples,
+    with_threads,
+    without_autograph,
+)
 from diffkeras.data.section import Split
 from diffkeras.errors import DataError
-from diffkeras.system.tensorflow_setup import without_autograph
 
 COPIED_TOGETHER = 64  # examples
 PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

@@ -20,9 +20,10 @@ from diffkeras.data.records import check_records, dataset_features
 from diffkeras.data.section import Split
 from diffkeras.data.stored import FILE_REMEDY, Shard, check_dataset, find_records, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.system.tensorflow_setup import without_autograph
 
 THREADS = 16  # hide the latency of disks and networks
+# AutoGraph would take seconds to look for `if` and `for` over tensors, of which there are none
+without_autograph = tf.autograph.experimental.do_not_convert
 
 
 @without_autograph

@@ -10,8 +10,6 @@ from diffkeras.physics.arguments import check_choice
 from diffkeras.view.scales import get_transform
 from diffkeras.view.target import REGIONS, Target, region_mask, target_and_prediction
 
-TERMS = ("target", "prediction", "error", "weight")  # each is computed from those before it
-
 
 class LinearScaleMetric(keras.metrics.Metric):
     """Base of the metrics, which convert target and prediction to the linear scale first.
@@ -226,31 +224,19 @@ class SourceCountError(LinearScaleMetric):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UnweightedError(keras.metrics.Mean):
-    """Mean error of a loss without its weight, on the network's scale; ignores sample weights.
-
-    `broken` counts batches in which terms of the loss were not finite, to explain a failed run.
-    """
+    """Mean error of a loss without its weight, on the network's scale; ignores sample weights."""
 
     def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:
         super().__init__(name=name, **options)
         self.loss = loss
-        self.broken = self.add_variable((len(TERMS),), "zeros", name="broken")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        ops = keras.ops
-        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
-        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
-        error, weight = self.loss.terms(y_true, y_pred)
-        super().update_state(ops.mean(error, axis=(1, 2)))
-        terms = (y_true, y_pred, error, ops.ones(()) if weight is None else weight)
-        infinite = [ops.logical_not(ops.all(ops.isfinite(term))) for term in terms]
-        self.broken.assign_add(ops.cast(ops.stack(infinite), self.dtype))
-
-    def broken_terms(self) -> list[str]:
-        """Names of the terms that were not finite since the last reset, in order of computation."""
-        counts = keras.ops.convert_to_numpy(self.broken)
-        return [name for name, count in zip(TERMS, counts, strict=True) if count > 0]
+        y_true, y_pred = (
+            keras.ops.convert_to_tensor(y, dtype=self.dtype) for y in (y_true, y_pred)
+        )
+        error, _ = self.loss.terms(y_true, y_pred)
+        super().update_state(keras.ops.mean(error, axis=(1, 2)))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""

@@ -33,18 +33,15 @@ def names_unwritable(path: Path, partial: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if partial is not None and not _is_of_writing(error, partial):
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        if partial is not None and not (
+            any(Path(name).absolute().is_relative_to(partial.absolute()) for name in names)
+            # errors of open files and of other libraries name none
+            or (not names and error.errno in (None, *WRITE_ERRORS))
+        ):
             raise
         place = error.filename2 or path  # what a file could not be renamed to
         raise OutputError(f"{place} can't be written: {error.strerror or error}") from None
-
-
-def _is_of_writing(error: OSError, partial: Path) -> bool:
-    """Whether an error is one of writing a file, or files of a directory."""
-    names = [name for name in (error.filename, error.filename2) if name is not None]
-    if not names:  # those of open files and of other libraries
-        return error.errno in (None, *WRITE_ERRORS)
-    return any(Path(str(name)).absolute().is_relative_to(partial.absolute()) for name in names)
 
 
 def temporary(folder: Path, name: str) -> Path:
@@ -56,25 +53,21 @@ def temporary(folder: Path, name: str) -> Path:
     known = re.compile(rf"{re.escape(start)}\.(\d+)\.\d+\.{re.escape(name)}")
     with contextlib.suppress(OSError):
         for entry in folder.iterdir():
-            if (found := known.fullmatch(entry.name)) and not _runs(int(found[1])):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if found := known.fullmatch(entry.name):
+                import psutil  # here, as it is slow to import
+
+                if not psutil.pid_exists(int(found[1])):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     return folder / f"{start}.{os.getpid()}.{threading.get_native_id()}.{name}"
-
-
-def _runs(process: int) -> bool:
-    import psutil  # here, as it is slow to import
-
-    return psutil.pid_exists(process)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to `path` that replaces it at the end of the block.
 
-    The temporary file is flushed to the disk before it is renamed, so after a crash either the
-    earlier file or the new one is there. An error in the block leaves the earlier file alone. Of
-    several processes that replace it, the last one wins. Where `path` is a symbolic link, the file
-    that it points to is replaced.
+    It is flushed to the disk before it is renamed, so after a crash either the earlier file or the
+    new one is there. Of several processes that replace it, the last one wins. Where `path` is a
+    symbolic link, the file that it points to is replaced.
     """
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
@@ -147,27 +140,23 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows([_cell(value) for value in row] for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
+        # only NaN differs from itself
+        writer.writerows(["" if cell != cell else cell for cell in row] for row in rows)
 
 
 def check_file(path: Path) -> None:
     """Raise an OutputError, before the work, if a file can't be written there."""
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no regular file; choose another name")
-    _check_below(path, Path(os.path.realpath(path)).parent)
+    check_directory(Path(os.path.realpath(path)).parent)
 
 
 def check_directory(path: Path) -> None:
-    """Raise an OutputError, before the work, if files can't be written to a directory."""
-    _check_below(path, Path(os.path.realpath(path)))
+    """Raise an OutputError, before the work, if files can't be written to a directory.
 
-
-def _check_below(path: Path, folder: Path) -> None:
-    """As above; a folder is not created before there is something to write."""
+    The directory is not created before there is something to write.
+    """
+    folder = Path(os.path.realpath(path))
     with names_unwritable(path):
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

@@ -1,10 +1,9 @@
-"""The machine and the versions that results depend on: packages, cores, threads, memory."""
+"""The machine and the versions that results depend on: packages, cores, threads."""
 
 import contextlib
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -81,26 +80,15 @@ def blas_threads(number: int = 1) -> Iterator[None]:
     All threads of a process share the setting of BLAS. Of solves that run at the same time, the
     first one sets and restores it: OpenBLAS obeys only the thread that was the first to set it.
     """
-    with set_workers(number), _blas_limited(number):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(set_workers(number))
+        if _blas_lock.acquire(blocking=False):
+            stack.callback(_blas_lock.release)
+            for blas in _libraries():
+                if (before := blas.num_threads) != number:
+                    stack.callback(blas.set_num_threads, before)
+                    blas.set_num_threads(number)
         yield
-
-
-@contextlib.contextmanager
-def _blas_limited(number: int) -> Iterator[None]:
-    if not _blas_lock.acquire(blocking=False):
-        yield
-        return
-    try:
-        others = [(blas, n) for blas in _libraries() if (n := blas.num_threads) != number]
-        try:
-            for blas, _ in others:
-                blas.set_num_threads(number)
-            yield
-        finally:
-            for blas, before in others:
-                blas.set_num_threads(before)
-    finally:
-        _blas_lock.release()
 
 
 @cache
@@ -113,34 +101,7 @@ def _libraries() -> list[LibController]:
 def keep_freed_memory() -> None:
     """Let glibc keep up to 64 MB of freed memory instead of giving it back to the system.
 
-    Solving one problem after another frees and allocates arrays of the same sizes again and again.
-    Memory that was given back has to be mapped page by page each time, which takes a third of a
-    solve on 512×512 nodes. glibc learns from the largest block that was freed, so one is allocated
-    and freed here; no page of it is touched. Other C libraries don't change, nor does one whose
-    thresholds were set by hand. Once for a process is enough: later calls do nothing.
+    Otherwise mapping the same pages again for each problem takes a third of a solve on 512×512
+    nodes. glibc learns from the largest block that was freed; no page of this one is touched.
     """
     np.empty(LARGEST_BLOCK, np.uint8)
-
-
-def available_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process can still allocate, also within a container."""
-    import psutil  # here, as it is slow to import
-
-    return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
-
-
-def _left_in_cgroups(root: Path) -> Iterator[int]:
-    """Bytes left below the limit of each control group of this process (version 2)."""
-    file = root / "proc/self/cgroup"
-    names = re.findall(r"^0::/(.*)$", file.read_text(), re.M) if file.is_file() else ()
-    for name in names:
-        top = root / "sys/fs/cgroup"
-        # a container may see its own group at the top, under a name from outside
-        for group in {top, top / name, *(top / parent for parent in Path(name).parents)}:
-            with contextlib.suppress(OSError, ValueError):  # "max": no limit
-                limit, used = (
-                    int((group / f"memory.{kind}").read_text()) for kind in ("max", "current")
-                )
-                statistics = (group / "memory.stat").read_text()
-                cache = re.search(r"^inactive_file (\d+)$", statistics, re.M)
-                yield limit - used + int(cache[1] if cache else 0)

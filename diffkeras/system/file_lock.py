@@ -20,10 +20,8 @@ PATIENCE = 0.5  # seconds: the holder before may just be removing the file
 def locked(path: Path, what: str, patience: float = PATIENCE) -> Iterator[None]:
     """Hold a lock file, which is removed at the end of the block.
 
-    If another process holds it for `patience` seconds, the InUseError says which one, and that
-    `what` is in use.
-
     Raises:
+        InUseError: another process holds it for `patience` seconds; it uses `what`.
         OutputError: the place can't be written, or has a file that is no lock.
     """
     lock = FileLock(path)

@@ -23,13 +23,13 @@ def raising_sigterm() -> Iterator[None]:
 
     By default the signal ends Python at once: temporary files and shared memory stay.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def terminate(number: int, frame: FrameType | None) -> NoReturn:
         raise Terminated
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield

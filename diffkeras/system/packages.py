@@ -1,5 +1,6 @@
 """Packages that an installation may lack: `diffkeras-solver` has those of the solver alone."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,10 +19,7 @@ EXPORTS = {"saved_model": (), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
 
 @contextmanager
 def needs_packages(what: str) -> Iterator[None]:
-    """For a block that imports: a package that is not installed raises one line that says how to.
-
-    Args:
-        what: what the block imports, which begins the line.
+    """For a block that imports `what`: a package that is not installed raises one line.
 
     Raises:
         MissingPackageError: instead of ModuleNotFoundError, unless a module of diffkeras itself is
@@ -33,6 +31,28 @@ def needs_packages(what: str) -> Iterator[None]:
         if isinstance(missing, MissingPackageError):
             raise
         raise missing_package(what, missing) from None
+
+
+@contextmanager
+def silent_imports() -> Iterator[None]:
+    """Discard what is written to standard error: TensorFlow's C++ code prints when it is imported.
+
+    It writes to the file descriptor, which replacing `sys.stderr` doesn't affect. A process without
+    standard error may use its descriptor for another file, which is left alone.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of what it prints later
+    if sys.stderr is None or "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def lazy_names(
@@ -50,7 +70,7 @@ def lazy_names(
     """
 
     def load(name: str) -> Any:
-        with needs_packages(f"{package}.{name}"):
+        with needs_packages(f"{package}.{name}"), silent_imports():
             if name in modules:
                 module, _, other = modules[name].partition(":")
                 value = getattr(import_module(module), other or name)

@@ -15,8 +15,8 @@ import pickle
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import accumulate, islice, pairwise
@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.environment import blas_threads
-from diffkeras.system.progress import silent_stderr
+from diffkeras.system.packages import silent_imports
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -73,8 +73,8 @@ class ProcessPool(ProcessPoolExecutor):
         self.broken = False
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
-        start = partial(_become_trainer, gpu=gpu) if trains else _become_worker
-        super().__init__(workers, context, initializer=start, initargs=(receiver, module, threads))
+        settings = receiver, module, threads, trains, gpu
+        super().__init__(workers, context, initializer=_start_worker, initargs=settings)
 
     def submit(self, *args: Any, **options: Any) -> Future:
         """See `concurrent.futures.Executor.submit`; starts a worker if too few are idle."""
@@ -89,33 +89,26 @@ class ProcessPool(ProcessPoolExecutor):
         """Yield the result of each task, in the order of the tasks.
 
         A few tasks per worker are drawn before their results are used, so a slow reader doesn't
-        fill the memory, and `tasks` may be endless.
+        fill the memory.
         """
         tasks = iter(tasks)
         pending: deque[Future[Result]] = deque()
-        with self.names_dead_workers():
-            try:
-                while True:
-                    room = AHEAD * self.workers - len(pending)
-                    pending.extend(self.submit(function, task) for task in islice(tasks, room))
-                    if not pending:
-                        return
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
-
-    @contextlib.contextmanager
-    def names_dead_workers(self) -> Iterator[None]:
-        """Turn a worker's death into a DiffkerasError that says what to do."""
         try:
-            yield
+            while True:
+                room = AHEAD * self.workers - len(pending)
+                pending.extend(self.submit(function, task) for task in islice(tasks, room))
+                if not pending:
+                    return
+                yield pending.popleft().result()
         except BrokenProcessPool:
             self.broken = True
             raise DiffkerasError(
                 "a worker process died; if memory ran out, use fewer processes; a script that uses "
                 'workers needs `if __name__ == "__main__":`'
             ) from None
+        finally:
+            for future in pending:
+                future.cancel()
 
     def interrupt(self) -> None:
         """Send SIGTERM to the worker of a pool of one."""
@@ -211,12 +204,11 @@ def run_tasks(
     workers: int,
     on_ticks: Callable[[int], None] = lambda number: None,
 ) -> Generator[tuple[Task, Result]]:
-    """Do tasks in several processes; yield each with its result, in the order in which they end.
+    """Do tasks in several processes; yield each with its result, in their order.
 
-    `work`, a function of a module, is called with a task and `tick`, which it calls once an
-    example. `on_ticks` is called here with the number of examples done since its last call, at the
-    end of each task. With one worker, this process does the work itself, and each example counts at
-    once.
+    `work`, a function of a module, is called with a task and `tick`, which it calls per example.
+    `on_ticks` is called here with the number of examples of each task that ended. With one worker,
+    this process does the work itself, and each example counts at once.
     """
     workers = min(workers, len(tasks))
     if workers <= 1:
@@ -225,42 +217,34 @@ def run_tasks(
                 result = work(task, lambda: on_ticks(1))
             yield task, result
         return
-    with ProcessPool(workers, module=work.__module__) as pool, pool.names_dead_workers():
-        futures = {pool.submit(_count_ticks, work, task): task for task in tasks}
-        for future in as_completed(futures):
-            result, ticks = future.result()
+    with ProcessPool(workers, module=work.__module__) as pool:
+        results = pool.imap(partial(_count_ticks, work), tasks)
+        for task, (result, ticks) in zip(tasks, results, strict=True):
             on_ticks(ticks)
-            yield futures[future], result
+            yield task, result
 
 
-def _become_worker(parent: Connection, module: str | None, threads: int) -> None:
-    # Ctrl-C reaches all processes of a terminal; the parent decides what it means
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    os.environ.update(CUDA_VISIBLE_DEVICES="-1")
-    _prepare_worker(parent, module, threads)
-    threadpoolctl.threadpool_limits(threads)
-
-
-def _become_trainer(
-    parent: Connection, module: str | None, threads: int, *, gpu: str | None = None
+def _start_worker(
+    parent: Connection, module: str | None, threads: int, trains: bool, gpu: str | None
 ) -> None:
-    # Ctrl-C stays blocked, as it was inherited: training would take it for a second signal
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers may share a GPU
+    if trains:  # Ctrl-C stays blocked, as it was inherited: it would be taken for a second signal
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers may share a GPU
+    else:  # Ctrl-C reaches all processes of a terminal; the parent decides what it means
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        gpu = "-1"
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    _prepare_worker(parent, module, threads)
-
-
-def _prepare_worker(parent: Connection, module: str | None, threads: int) -> None:
     # tqdm's own lock is a semaphore, which would be called leaked when this process ends at once
     tqdm.set_lock(threading.RLock())
     threading.Thread(target=_obey_parent, args=(parent,), daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, str(threads)))
     if module is not None:
-        with silent_stderr():
+        with silent_imports():
             importlib.import_module(module)
     logging.getLogger("absl").setLevel(logging.ERROR)
+    if not trains:
+        threadpoolctl.threadpool_limits(threads)
 
 
 def _obey_parent(parent: Connection) -> None:

@@ -1,9 +1,6 @@
-"""Standard error: progress bars on it, and imports of C++ code, which print to it."""
+"""Progress bars on standard error."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
@@ -30,25 +27,3 @@ def progress_bar(
         mininterval=0.2 if terminal else 30,
         smoothing=0.1,
     )
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Discard what is written to standard error: for imports whose C++ code prints at its start.
-
-    C++ writes to the file descriptor, which replacing `sys.stderr` doesn't affect. An exception is
-    still printed: Python does that after the descriptor is restored. A process without standard
-    error may use its descriptor for another file, which is left alone.
-    """
-    if sys.stderr is None:
-        yield
-        return
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "w") as sink:
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

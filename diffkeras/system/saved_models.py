@@ -37,7 +37,7 @@ def replacing_saved_model(
     Args:
         path: the directory.
         functions: by name, `tf.function`s, which are also its signatures; `serve` is the default. A
-            signature names the output `field` where its function returns a single tensor.
+            single output is named `field`.
         tracked: the variables and arrays that they share.
         description: what they compute, for `diffkeras.json`.
     """

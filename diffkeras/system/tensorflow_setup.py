@@ -2,34 +2,28 @@
 
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.system.progress import silent_stderr
-
-F = TypeVar("F", bound=Callable[..., Any])
+from diffkeras.system.packages import silent_imports
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without what their C++ code prints at its start.
+    """Import TensorFlow and Keras without what their C++ code prints.
 
     Raises:
         ConfigurationError: the environment chooses another backend of Keras.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise ConfigurationError(
             f"KERAS_BACKEND is {backend!r:.60}, and this needs tensorflow; unset it, or set it to "
             "tensorflow"
         )
-    if "tensorflow" not in sys.modules:
-        with silent_stderr():
-            import tensorflow  # noqa: F401
-            import tensorflow_datasets  # noqa: F401
+    with silent_imports():
+        import tensorflow  # noqa: F401
+        import tensorflow_datasets  # noqa: F401
     from absl import logging as absl_logging
 
     absl_logging.set_verbosity(absl_logging.ERROR)
@@ -55,16 +49,6 @@ def tensorflow_os_errors() -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         raise OSError(error.message) from None
-
-
-def without_autograph(function: F) -> F:
-    """A function whose tf.data pipelines are traced as they are written.
-
-    They have no Python `if` or `for` over tensors, and AutoGraph takes seconds to look for some.
-    """
-    import tensorflow as tf
-
-    return tf.autograph.experimental.do_not_convert(function)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
 from diffkeras.errors import ConfigurationError
 
@@ -16,17 +15,13 @@ def from_yaml(text: str) -> Any:
     Raises:
         ConfigurationError: it is no YAML, with line and column.
     """
-    yaml = YAML(typ="safe", pure=True)
     try:
-        return yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigurationError(
-            f"no valid YAML: {where}{error.problem or error.context}"
-        ) from None
+        return YAML(typ="safe", pure=True).load(text)
     except Exception as error:  # the parser raises any type, e.g. for 2020-13-45 and `!!int x`
-        raise ConfigurationError(f"no valid YAML: {' '.join(str(error).split())}") from error
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        words = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ConfigurationError(f"no valid YAML: {where}{words}") from error
 
 
 def to_yaml(values: Any) -> str:

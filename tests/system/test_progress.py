@@ -5,10 +5,11 @@ import sys
 
 CODE = """
 import sys
-from diffkeras.system.progress import progress_bar, silent_stderr
+from diffkeras.system.packages import silent_imports
+from diffkeras.system.progress import progress_bar
 with open(sys.argv[1], "w") as file:
     assert file.fileno() == 2  # the descriptor is free
-    with silent_stderr(), progress_bar(1, "Counting", "ones") as bar:
+    with silent_imports(), progress_bar(1, "Counting", "ones") as bar:
         bar.update(1)
         print("kept", file=file, flush=True)
 """
