@@ -39,14 +39,9 @@ class Cluster:
     addresses: tuple[str, ...]
     index: int
 
-    def name(self, index: int) -> str:
-        """A process with its address, for messages."""
-        return f"worker {index} ({self.addresses[index]})"
-
-    @property
-    def others(self) -> str:
-        """All processes but this one, for messages."""
-        return ", ".join(self.name(i) for i in range(len(self.addresses)) if i != self.index)
+    def __str__(self) -> str:
+        """This process."""
+        return f"worker {self.index} ({self.addresses[self.index]})"
 
     def tf_config(self) -> str:
         """The value of the variable TF_CONFIG for this process."""
@@ -86,10 +81,9 @@ class ProcessGroup:
             if self.cluster is None:
                 raise
             raise WorkerError(
-                f"{self.cluster.name(self.cluster.index)} lost the connection to "
-                f"{self.cluster.others} ({type(error).__name__}: "
-                f"{' '.join(error.message.split())}); start the same command on every "
-                "node again, and it goes on from the last checkpoint"
+                f"{self.cluster} lost the connection to another one ({type(error).__name__}: "
+                f"{' '.join(error.message.split())}); start the same command on every node again, "
+                "and it goes on from the last checkpoint"
             ) from error
 
 
@@ -140,8 +134,6 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
     first = FIRST_PORT + int(environment.get("SLURM_JOB_ID", "0")) * 37 % PORTS
     pairs = zip(hosts, per_host, strict=True)
     addresses = tuple(f"{host}:{first + i}" for host, count in pairs for i in range(count))
-    if len(addresses) != int(environment["SLURM_STEP_NUM_TASKS"]):
-        raise ValueError(f"{len(addresses)} tasks, but SLURM_STEP_NUM_TASKS is another number")
     return Cluster(addresses, int(environment["SLURM_PROCID"]))
 
 
@@ -189,13 +181,12 @@ def _strategy_over(cluster: Cluster | None) -> tf.distribute.Strategy:
     """
     if cluster is not None:
         os.environ["TF_CONFIG"] = cluster.tf_config()
-        logger.info(f"waiting until {cluster.others} have started the same command")
+        logger.info(f"{cluster}: waiting until the others have started the same command")
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
             raise WorkerError(
-                f"TensorFlow can't connect {cluster.name(cluster.index)} to {cluster.others}: "
-                f"{' '.join(str(error).split())}"
+                f"TensorFlow can't connect {cluster} to the others: {' '.join(str(error).split())}"
             ) from None
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")

@@ -109,13 +109,15 @@ def train(
         places = dataset_paths(config, data_dir)
         stack.enter_context(keep_datasets(places))
         existing = {"overwrite": overwrite, "restart": restart}
-        resumes = _check_directory(config, run_dir, group, **existing)
+        if group.is_chief:  # before anything is written, and before a cache reads the data
+            Run(run_dir).check(config, **existing)
+        resumes = not restart and Run(run_dir).can_go_on()
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         config.training.get_loss()
         if config.model.is_own:  # its errors are found here
             build_model(config)
         initial = None if resumes else _initial_model(config)
-        with explain_damage(places):  # a cache reads all examples here
+        with explain_damage(places):
             batches = TrainingBatches(config, data_dir, group, threads=threads)
             batches.training(0, 0)
         group.gather(0)  # no process begins the run before all have looked at the directory
@@ -140,27 +142,6 @@ def train(
     return run
 
 
-def _check_directory(
-    config: Config, run_dir: Path, group: ProcessGroup, *, overwrite: bool, restart: bool
-) -> bool:
-    """Whether the run in a directory goes on; an error if none can start or go on there.
-
-    It comes before anything is written, so that a run that can't start leaves no directory, and
-    before the data are read into a cache, which takes long.
-    """
-    run = Run(run_dir)
-    if group.is_chief:
-        run.check(config, overwrite=overwrite, restart=restart)
-        places = Checkpoints(run.checkpoints).places()
-        done = position(places[-1])[0] if places and not restart else 0
-        if done > config.training.epochs:
-            raise ConfigurationError(
-                f"training.epochs: {config.training.epochs}, but {done} epochs are done already; "
-                f"give at least {done} to continue, or --restart to start again"
-            )
-    return not restart and run.can_go_on()
-
-
 def _initial_model(config: Config) -> tuple[list[NDArray], str] | None:
     """The weights that `training.initial_model` names, and the SHA-256 of their file.
 
@@ -175,12 +156,9 @@ def _initial_model(config: Config) -> tuple[list[NDArray], str] | None:
     surrogate = surrogate_of_run(run)
     changes = changed_keys(surrogate.config, config, ("model.initial_weights",))
     other = [change for change in changes if change.startswith("model.")]
-    there, here = surrogate.config.view.varying, config.view.varying
+    there, here = (", ".join(c.view.varying) or "none" for c in (surrogate.config, config))
     if there != here:
-        other.append(
-            f"inputs besides the source image: {', '.join(there) or 'none'} there, "
-            f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
-        )
+        other.append(f"inputs besides the source image: {there} there, {here} here")
     if other:
         raise ConfigurationError(
             f"training.initial_model: the network of {name} differs: {'; '.join(other)}"
@@ -215,6 +193,11 @@ def _resume(session: TrainingSession) -> bool:
     place = session.checkpoints.place(epoch, step)
     read_weights(place, session.model)
     session.state = state = read_state(place / STATE)
+    if state.epoch > session.epochs:
+        raise ConfigurationError(
+            f"training.epochs: {session.epochs}, but {state.epoch} epochs are done already; give "
+            f"at least {state.epoch} to continue, or --restart to start again"
+        )
     # with other replicas, the epoch may be shorter than before; its end isn't to be missed
     state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")

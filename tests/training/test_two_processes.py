@@ -170,7 +170,7 @@ def test_a_killed_process_ends_both_and_the_same_commands_go_on(
     survivor = workers.processes[1 - victim]
     output, _ = survivor.communicate(timeout=SOON)
     assert survivor.returncode not in (0, None)
-    assert f"lost the connection to worker {victim}" in output
+    assert "lost the connection" in output
     workers.start()
     outputs = workers.outputs()
     assert "resuming at epoch" in outputs[0]
@@ -187,7 +187,7 @@ def test_what_keeps_one_process_from_training_ends_both_before_anything_is_writt
     workers.start(data_dirs=(data_dir, tmp_path / "nowhere"))
     outputs = workers.outputs(1)
     assert "DataError" in outputs[1]
-    assert "lost the connection to worker 1" in outputs[0]
+    assert "lost the connection" in outputs[0]
     assert not workers.run.exists()
 
 
