@@ -7,7 +7,7 @@ that would replace one of them is refused.
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from diffkeras.errors import OutputError, RunError
@@ -38,50 +38,36 @@ def replacing_files(path: Path, last: str) -> Iterator[Path]:
     """
     check_replaceable(path, last)
     partial = temporary(path, "result")  # within, since it may be a file system of its own
-    with names_unwritable(path):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
     try:
+        with names_unwritable(path):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
         with names_unwritable(path, partial):
             yield partial
         with names_unwritable(path):
             files = [file for file in partial.rglob("*") if file.is_file()]
             for file in files:
                 sync(file)
-        names = {file.relative_to(partial).as_posix() for file in files}
-        check_replaceable(path, last, names)
-    except BaseException:
-        _remove_partial(partial)
-        raise
-    with names_unwritable(path):
-        # if this is stopped, both results are listed, and so the next call knows all their files
-        _move_files(partial, names, last)
-    _remove_partial(partial)
-
-
-def _move_files(partial: Path, names: set[str], last: str) -> None:
-    """Replace an earlier result by the files of these names in the partial directory."""
-    path = partial.parent
-    earlier = _listed(path, last) or set()
-    _list(path, earlier | names, last)
-    remove_files(path, {last} & earlier)
-    sync(path)
-    remove_files(path, earlier - names)
-    for name in names - {last}:
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (partial / name).replace(path / name)
-    _list(path, names, last)
-    for directory in {path, *((path / name).parent for name in names)}:
-        sync(directory)
-    (partial / last).replace(path / last)
-    sync(path)
-
-
-def _remove_partial(partial: Path) -> None:
-    """Remove the partial directory, and the folder if nothing else is in it."""
-    shutil.rmtree(partial, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        partial.parent.rmdir()
+            names = {file.relative_to(partial).as_posix() for file in files}
+            check_replaceable(path, last, names)
+            # if this is stopped, both results are listed, and the next call knows all their files
+            earlier = _listed(path, last) or set()
+            _list(path, earlier | names, last)
+            remove_files(path, {last} & earlier)
+            sync(path)
+            remove_files(path, earlier - names)
+            for name in names - {last}:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).replace(path / name)
+            _list(path, names, last)
+            for directory in {path, *((path / name).parent for name in names)}:
+                sync(directory)
+            (partial / last).replace(path / last)
+            sync(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            path.rmdir()
 
 
 def claim(path: Path, name: str, last: str) -> None:
@@ -99,11 +85,8 @@ def claim(path: Path, name: str, last: str) -> None:
 def check_replaceable(path: Path, last: str, names: Iterable[str] = ()) -> None:
     """Raise an OutputError, before the work, if a result can't be written to a folder.
 
-    Args:
-        path: the folder. Without an earlier result of the same kind it must be empty or new.
-        last: the file that a result of this kind always has.
-        names: files that the result will have. What the folder has under these names must be
-            files of the earlier result.
+    Without an earlier result of the same kind, it must be empty or new. What it has under `names`
+    must be files of that result.
     """
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; choose another directory")
@@ -124,11 +107,10 @@ def check_replaceable(path: Path, last: str, names: Iterable[str] = ()) -> None:
 
 def _is_free(path: Path, name: str, listed: set[str]) -> bool:
     """Whether nothing has this name in a folder but a file of the earlier result."""
-    if any(
-        os.path.lexists(each) and not _is_plain(each, Path.is_dir) for each in _above(path, name)
-    ):
+    place, folders = path / name, _above(path, name)
+    if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
         return False
-    return not os.path.lexists(path / name) or (name in listed and _is_plain(path / name))
+    return not os.path.lexists(place) or (name in listed and _is_plain(place))
 
 
 def _above(path: Path, name: str) -> list[Path]:
@@ -136,8 +118,8 @@ def _above(path: Path, name: str) -> list[Path]:
     return [path / parent for parent in PurePosixPath(name).parents[:-1]]
 
 
-def _is_plain(place: Path, is_kind: Callable[[Path], bool] = Path.is_file) -> bool:
-    return is_kind(place) and not place.is_symlink()
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
 
 
 def remove_files(path: Path, names: Iterable[str]) -> None:

@@ -6,7 +6,8 @@ a file, a wrong value is one error, which begins with its dotted key.
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -94,10 +95,8 @@ class Section:
     def __post_init__(self) -> None:
         for name, kind in types_of(type(self)).items():  # type: ignore[arg-type]
             object.__setattr__(self, name, _taken_at(name, kind, getattr(self, name)))
-        try:
+        with _names_key(type(self)):
             self.check()
-        except PhysicsError as error:
-            raise _about_a_key(error, type(self)) from None
 
     def check(self) -> None:
         """Raise a KeyProblem, or a PhysicsError about a key, if values don't go together."""
@@ -180,11 +179,15 @@ def _taken_at(name: str, kind: Any, value: Any) -> Any:
         raise KeyProblem(str(error), name) from None
 
 
-def _about_a_key(error: PhysicsError, section: type) -> KeyProblem:
-    """The same about the key that has the name of the error's argument, if there is one."""
-    path = (error.argument or "").split(".")
-    known = path[0] in types_of(section)
-    return KeyProblem(error.problem, *path) if known else KeyProblem(str(error))
+@contextmanager
+def _names_key(section: type) -> Iterator[None]:
+    """Begin a PhysicsError with the key that has the name of its argument, if there is one."""
+    try:
+        yield
+    except PhysicsError as error:
+        path = (error.argument or "").split(".")
+        known = path[0] in types_of(section)
+        raise (KeyProblem(error.problem, *path) if known else KeyProblem(str(error))) from None
 
 
 def _read(section: type, values: Any) -> Any:
@@ -195,20 +198,14 @@ def _read(section: type, values: Any) -> Any:
     types = types_of(section)
     for key in values:
         if key not in types:
-            raise KeyProblem(_unknown(str(key), [*types]), short(key).strip("'"))
+            alike = get_close_matches(str(key)[:100], types, n=1)
+            hint = f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(types)}"
+            raise KeyProblem(f"unknown key; {hint}", short(key).strip("'"))
     for field in fields(section):
         if field.name not in values and field.default is field.default_factory is MISSING:
             raise KeyProblem("is missing", field.name)
-    try:
-        return section(**values)
-    except PhysicsError as error:  # of a sampler, which checks its arguments
-        raise _about_a_key(error, section) from None
-
-
-def _unknown(key: str, known: Sequence[str]) -> str:
-    alike = get_close_matches(key[:100], known, n=1)
-    hint = f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
-    return f"unknown key; {hint}"
+    with _names_key(section):
+        return section(**values)  # a sampler checks its arguments
 
 
 def _of_several(kinds: Sequence[Any], value: Any) -> Any:
