@@ -11,6 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.commands.image_files import ARRAYS, PICTURES, read_numbers
 from diffkeras.commands.options import INPUT, Command, check_together, map_option
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError, numbered
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
@@ -19,7 +20,6 @@ from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.problem import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.sides import SIDES, Side, with_sides
-from diffkeras.system.array_files import ARRAYS, PICTURES, read_numbers
 
 logger = logging.getLogger(__name__)
 

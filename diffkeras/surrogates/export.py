@@ -1,13 +1,14 @@
 """Surrogates as files of other runtimes, checked against the Keras model before they are kept."""
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.errors import ExportError, PackingError
@@ -23,7 +24,6 @@ from diffkeras.surrogates.saved_model import (
 )
 from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
 from diffkeras.system.packages import check_format
-from diffkeras.system.tensorflow_setup import full_precision_products
 from diffkeras.view.scales import CONCENTRATIONS
 
 logger = logging.getLogger(__name__)
@@ -130,6 +130,17 @@ def export_surrogate(
             difference = trial.difference(model)
         size = size_of(partial)
     return Export(path, chosen.label, size, lattice, len(trial.fields), difference)
+
+
+@contextmanager
+def full_precision_products() -> Iterator[None]:
+    """Within the block, GPUs don't round the factors of products to ten bits (TensorFloat-32)."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def size_of(path: Path) -> int:

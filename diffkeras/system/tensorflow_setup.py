@@ -70,19 +70,6 @@ def deterministic_operations(enabled: bool) -> Iterator[None]:
             config.disable_op_determinism()
 
 
-@contextmanager
-def full_precision_products() -> Iterator[None]:
-    """Within the block, GPUs don't round the factors of products to ten bits (TensorFloat-32)."""
-    import tensorflow as tf
-
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
 def describe_device() -> str:
     """What TensorFlow computes on, in words."""
     import tensorflow as tf

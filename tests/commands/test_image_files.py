@@ -4,8 +4,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from diffkeras.commands.image_files import read_numbers
 from diffkeras.errors import DataError
-from diffkeras.system.array_files import read_arrays, read_numbers
+from diffkeras.system.array_files import read_arrays
 
 
 def written(folder, name, array):
