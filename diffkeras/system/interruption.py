@@ -57,21 +57,17 @@ class Interruption:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._restore()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         if self.number and kind is None:
             signal.raise_signal(self.number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.number:
-            self._restore()
+            signal.signal(number, self._before[number])
             signal.raise_signal(number)
         self.number = number
         logger.info(
             f"{signal.Signals(number).name}: stopping after this step with a checkpoint; a second "
             "signal stops at once"
         )
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import tensorflow as tf
 
@@ -95,32 +94,27 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     """
     try:
         if environment.get("TF_CONFIG", "").strip():
-            found = _of_tf_config(json.loads(environment["TF_CONFIG"]))
+            config = json.loads(environment["TF_CONFIG"])
+            jobs, task = config["cluster"], config["task"]
+            chiefs, workers = (list(jobs.get(job, [])) for job in ("chief", "worker"))
+            addresses = (*chiefs, *workers)
+            index = {"chief": 0, "worker": len(chiefs)}[task["type"]] + task["index"]
         elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":
-            found = _of_slurm(environment)
+            addresses, index = _slurm_addresses(environment), int(environment["SLURM_PROCID"])
         else:
             return None
-        found.addresses[found.index]
-        for address in found.addresses:
-            int(address.rpartition(":")[2])
+        ports = [int(address.rpartition(":")[2]) for address in addresses]
+        if index not in range(len(ports)):
+            raise ValueError(f"there is no task {index}")
     except (LookupError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"TF_CONFIG or the variables of Slurm can't be read ({type(error).__name__}: "
             f"{error}); an example of TF_CONFIG: {EXAMPLE}"
         ) from None
-    return found if len(found.addresses) > 1 else None
+    return Cluster(addresses, index) if len(addresses) > 1 else None
 
 
-def _of_tf_config(config: Any) -> Cluster:
-    jobs, task = config["cluster"], config["task"]
-    chiefs, workers = (list(jobs.get(job, [])) for job in ("chief", "worker"))
-    index = {"chief": 0, "worker": len(chiefs)}[task["type"]] + task["index"]
-    if task["index"] < 0:
-        raise ValueError(f"task.index is {task['index']}")
-    return Cluster((*chiefs, *workers), index)
-
-
-def _of_slurm(environment: Mapping[str, str]) -> Cluster:
+def _slurm_addresses(environment: Mapping[str, str]) -> tuple[str, ...]:
     # not tf.distribute.cluster_resolver.SlurmClusterResolver: as of TensorFlow 2.21 it sorts hosts
     # by their text, so that n10 gets the rank of n2, and fails on nodes without a GPU
     from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import (
@@ -133,8 +127,7 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
     # two jobs that share a node get different ports
     first = FIRST_PORT + int(environment.get("SLURM_JOB_ID", "0")) * 37 % PORTS
     pairs = zip(hosts, per_host, strict=True)
-    addresses = tuple(f"{host}:{first + i}" for host, count in pairs for i in range(count))
-    return Cluster(addresses, int(environment["SLURM_PROCID"]))
+    return tuple(f"{host}:{first + i}" for host, count in pairs for i in range(count))
 
 
 def join_process_group(fingerprint: int = 0) -> ProcessGroup:
