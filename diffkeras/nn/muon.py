@@ -30,7 +30,7 @@ class ConvolutionalMuon(keras.optimizers.Muon):
     Source: https://kellerjordan.github.io/posts/muon.
     """
 
-    # undocumented methods of Keras: tests/training/test_keras_calls.py checks that it calls them
+    # undocumented methods of Keras: tests/training/test_optimizers.py fails if it calls others
 
     def _should_use_adamw(self, variable: Any) -> bool:
         is_excluded = any(re.search(layer, variable.path) for layer in self.exclude_layers)

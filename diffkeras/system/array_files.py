@@ -12,11 +12,7 @@ from diffkeras.system.atomic_files import replacing
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
-    """Write arrays and texts by their names.
-
-    Raises:
-        OutputError: the file can't be written.
-    """
+    """Write arrays and texts by their names; an OutputError if the file can't be written."""
     save = np.savez_compressed if compressed else np.savez
     with replacing(path) as partial, partial.open("wb") as file:
         save(file, **arrays)
@@ -25,12 +21,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = Fa
 def read_arrays(
     path: Path, what: str, *, only: Collection[str] | None = None
 ) -> dict[str, NDArray]:
-    """The arrays of a `.npz` file by name.
-
-    Args:
-        path: the file.
-        what: it contains, for the error's text.
-        only: names of the arrays that are read, if they are there; None for all.
+    """The arrays of a `.npz` file by name, or `only` some of them; `what` it is, for errors.
 
     Raises:
         DataError: a missing, damaged or other file, one with other things than arrays of numbers
@@ -66,11 +57,7 @@ def why_unreadable(error: Exception, suffix: str) -> str:
 def check_arrays(
     arrays: Mapping[str, NDArray], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> None:
-    """Check that arrays are there, have these shapes and contain numbers; None is any side.
-
-    Raises:
-        ValueError: with the name of the array.
-    """
+    """Raise a ValueError if an array is missing, has another shape (None is any side) or NaN."""
     for name, shape in shapes.items():
         if name not in arrays:
             raise ValueError(f"{name} is missing")

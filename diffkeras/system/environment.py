@@ -31,18 +31,14 @@ def versions() -> dict[str, str]:
 
 @cache
 def source_commit() -> str | None:
-    """The Git commit of the checkout that this package is in, with "-dirty" if files differ.
-
-    None if it is not in one, or Git is missing.
-    """
+    """The Git commit of the checkout of this package, with "-dirty" if files differ, or None."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
-    command = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40")
+    words = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    command = ("git", "-C", str(root), *words)
     try:
-        done = subprocess.run(
-            [*command, "--exclude=*"], capture_output=True, text=True, check=True, timeout=60
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -60,13 +60,7 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package whose names are loaded when they are first used.
 
-    Args:
-        package: its name.
-        modules: name → the module that has it; "module:other", if it has another name there.
-        submodules: of the package, which are names of it, too.
-
-    Raises:
-        MissingPackageError: by `__getattr__`, where a package that the name needs isn't installed.
+    `modules` has the module of each name, or "module:other", if it has another name there.
     """
 
     def load(name: str) -> Any:
@@ -98,11 +92,7 @@ def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundEr
 
 
 def check_format(name: str) -> None:
-    """Check a format of exports, before TensorFlow is loaded, and that its packages are installed.
-
-    Raises:
-        ExportError: there is no such format, or a package that it needs is missing.
-    """
+    """Raise an ExportError, before TensorFlow is loaded, if a format or its packages are missing."""
     if name not in EXPORTS:
         raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(EXPORTS)}")
     if missing := [package for package in EXPORTS[name] if find_spec(package) is None]:

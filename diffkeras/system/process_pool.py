@@ -50,11 +50,8 @@ AHEAD = 3  # tasks per worker that `imap` draws before their results are used
 class ProcessPool(ProcessPoolExecutor):
     """Worker processes that are started when they are first needed.
 
-    Functions of modules and picklable arguments can be submitted. At the end of its block all
-    workers end, also those that are busy. Workers import `module` first, without what it prints
-    meanwhile.
-
-    Workers that train use several `threads` and the GPUs, or one of them: `gpu`, as in
+    At the end of its block all workers end, also those that are busy. Workers import `module`
+    first. Workers that train use several `threads` and the GPUs, or one of them: `gpu`, as in
     CUDA_VISIBLE_DEVICES. Ctrl-C doesn't reach them, so that they can end with a checkpoint when
     `interrupt` is called.
     """

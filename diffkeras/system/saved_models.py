@@ -34,12 +34,8 @@ def replacing_saved_model(
 ) -> Iterator[Path]:
     """Yield a SavedModel in a temporary directory, which replaces `path` at the end of the block.
 
-    Args:
-        path: the directory.
-        functions: by name, `tf.function`s, which are also its signatures; `serve` is the default. A
-            single output is named `field`.
-        tracked: the variables and arrays that they share.
-        description: what they compute, for `diffkeras.json`.
+    It has `tf.function`s by name, which are also its signatures (`serve` is the default, and a
+    single output is named `field`), what they share, and a description in `diffkeras.json`.
     """
     import tensorflow as tf
 

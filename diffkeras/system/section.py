@@ -132,11 +132,7 @@ def keys_of(kind: Any) -> Mapping[str, Any]:
 
 
 def taken(kind: Any, value: Any) -> Any:
-    """The value of a type that plain data stand for.
-
-    Raises:
-        ValueError: they stand for none, or for one out of its limits.
-    """
+    """The value of a type that plain data stand for; a ValueError if they stand for none."""
     base, parts = get_origin(kind), get_args(kind)
     if base is Annotated:
         extra = parts[1]

@@ -10,11 +10,7 @@ from diffkeras.system.packages import silent_imports
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without what their C++ code prints.
-
-    Raises:
-        ConfigurationError: the environment chooses another backend of Keras.
-    """
+    """Import TensorFlow and Keras silently, if the environment chooses no other backend."""
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise ConfigurationError(
@@ -53,10 +49,7 @@ def tensorflow_os_errors() -> Iterator[None]:
 
 @contextmanager
 def deterministic_operations(enabled: bool) -> Iterator[None]:
-    """Within the block, use operations whose results don't depend on the timing of threads.
-
-    A seed must have been set.
-    """
+    """Within the block, no result depends on the timing of threads; a seed must have been set."""
     import tensorflow as tf
     from tensorflow.python.framework import config  # tf.config can't switch it off again
 
@@ -80,11 +73,7 @@ def describe_device() -> str:
 
 
 def limit_threads(number: int) -> None:
-    """Limit TensorFlow to a number of threads.
-
-    Raises:
-        ConfigurationError: TensorFlow runs already, with another number.
-    """
+    """Limit TensorFlow to a number of threads; an error if it runs with another number."""
     import tensorflow as tf
 
     threading = tf.config.threading

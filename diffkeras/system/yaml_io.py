@@ -10,11 +10,7 @@ from diffkeras.errors import ConfigurationError
 
 
 def from_yaml(text: str) -> Any:
-    """Plain data from a text.
-
-    Raises:
-        ConfigurationError: it is no YAML, with line and column.
-    """
+    """Plain data from a text; a ConfigurationError with line and column if it is no YAML."""
     try:
         return YAML(typ="safe", pure=True).load(text)
     except Exception as error:  # the parser raises any type, e.g. for 2020-13-45 and `!!int x`

@@ -67,11 +67,7 @@ class TrainingBatches:
 
 
 def check_batch(config: Config, replicas: int) -> int:
-    """The number of shares of the examples.
-
-    Raises:
-        ConfigurationError: batches can't be divided among replicas, or are larger than the data.
-    """
+    """The number of shares of the examples; an error if batches or examples can't be shared."""
     data, batch = config.data, config.training.batch_size
     shares, what = data.shares or replicas, "shares" if data.shares else "replicas"
     for key, number, parts, of_what in (
@@ -106,9 +102,7 @@ def distribute(
 ) -> tf.data.Dataset:
     """Batches for each replica, read by the process in which the replica runs.
 
-    Args:
-        strategy: with its replicas.
-        make: makes the batches of replica r. Batch k must have the same size for all replicas.
+    `make` makes the batches of replica r. Batch k must have the same size for all replicas.
     """
 
     def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:

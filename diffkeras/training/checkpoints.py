@@ -69,15 +69,10 @@ def read_state(file: Path) -> TrainingState:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of a run, each a directory named after the epochs and steps done.
-
-    Attributes:
-        path: where they are.
-        writes: whether this process writes them; if not, the chief does.
-    """
+    """The checkpoints of a run, each a directory named after the epochs and steps done."""
 
     path: Path
-    writes: bool = True
+    writes: bool = True  # whether this process writes them; if not, the chief does
 
     def place(self, epoch: int, step: int) -> Path:
         """The directory of the checkpoint after a number of epochs, and of steps of the next one.

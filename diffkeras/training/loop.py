@@ -18,11 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def train_to_the_end(session: TrainingSession) -> None:
-    """Train the remaining epochs, and write the results.
-
-    Raises:
-        ConvergenceError: training diverged; the best model before it is kept.
-    """
+    """Train the remaining epochs, and write the results."""
     group, state = session.group, session.state
     try:
         run_epochs(session)

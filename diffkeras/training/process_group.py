@@ -49,12 +49,7 @@ class Cluster:
 
 
 class ProcessGroup:
-    """A strategy of TensorFlow over the processes that train one network, seen from one of them.
-
-    Args:
-        strategy: distributes the computation of each step.
-        cluster: the processes; None for a single one.
-    """
+    """A strategy of TensorFlow over the processes that train one network, seen from one of them."""
 
     def __init__(self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None) -> None:
         self.strategy, self.cluster = strategy, cluster
@@ -87,11 +82,7 @@ class ProcessGroup:
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The cluster that TF_CONFIG, or else a step of Slurm, describes; None for one process.
-
-    Raises:
-        ConfigurationError: TF_CONFIG or Slurm's variables are malformed.
-    """
+    """The cluster that TF_CONFIG, or else a step of Slurm, describes; None for one process."""
     try:
         if environment.get("TF_CONFIG", "").strip():
             config = json.loads(environment["TF_CONFIG"])
@@ -135,14 +126,7 @@ def join_process_group(fingerprint: int = 0) -> ProcessGroup:
 
     Several processes are connected by MultiWorkerMirroredStrategy. A single one has a
     MirroredStrategy over its GPUs or logical CPUs; with one CPU device, the default strategy.
-
-    Args:
-        fingerprint: of the settings that must be equal in all processes.
-
-    Raises:
-        ConfigurationError: TF_CONFIG or Slurm's variables are malformed, or another process has
-            other settings.
-        WorkerError: TensorFlow can't connect them.
+    `fingerprint` is of the settings that must be equal in all processes.
     """
     cluster = find_cluster()
     group = ProcessGroup(_strategy_over(cluster), cluster)

@@ -143,12 +143,7 @@ def train(
 
 
 def _initial_model(config: Config) -> tuple[list[NDArray], str] | None:
-    """The weights that `training.initial_model` names, and the SHA-256 of their file.
-
-    Raises:
-        RunError: there is no finished run of that name, or it is damaged.
-        ConfigurationError: its network differs.
-    """
+    """The weights that `training.initial_model` names, and the SHA-256 of their file."""
     name = config.training.initial_model
     if name is None:
         return None

@@ -39,15 +39,6 @@ def test_the_second_process_is_told_which_one_is_first(tmp_path):
     assert not lock.exists()
 
 
-def test_an_unwritable_place_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(OutputError, match="file can't be written"),
-        locked(tmp_path / "file" / "lock", "it"),
-    ):
-        pass
-
-
 def test_only_a_lock_that_nobody_holds_is_removed(tmp_path):
     file = tmp_path / "lock"
     file.write_text("process 1, which was killed")

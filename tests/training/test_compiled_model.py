@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.training.compiled_model import ReplicatedModel
 from tests.helpers.tables import read_csv
 
 
@@ -43,3 +47,21 @@ def test_several_steps_at_once_are_the_same_steps(tiny, data_dir, run_dir, tmp_p
 def test_xla_computes_the_same(tiny, data_dir, run_dir, tmp_path):
     run = train(tiny.with_overrides({"training.jit": True}), data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=1e-4)
+
+
+def test_keras_builds_the_metrics_of_several_replicas_by_our_method(monkeypatch):
+    called = []
+    original = ReplicatedModel._maybe_symbolic_build
+
+    def noted(self: Any, *args: Any, **options: Any) -> None:
+        called.append(True)
+        original(self, *args, **options)
+
+    monkeypatch.setattr(ReplicatedModel, "_maybe_symbolic_build", noted)
+    x = np.ones((2, 4), np.float32)
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        single = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+        model = ReplicatedModel(single.inputs, single.outputs)
+        model.compile("sgd", "mse")
+    model.fit(tf.data.Dataset.from_tensors((x, x)), shuffle=False, verbose=0)
+    assert called

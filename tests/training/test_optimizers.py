@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,9 @@ from diffkeras.nn import (
     joined_pair,
 )
 from diffkeras.training.optimizers import (
+    MeasuredAdam,
+    MeasuredAdamW,
+    MeasuredMuon,
     averaged_weights,
     make_optimizer,
     make_schedule,
@@ -166,3 +170,23 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
     kept = float(np.mean(validation_errors(run.path, config, data_dir)))
     assert kept == pytest.approx(run.state()["validation"]["mae"], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [MeasuredAdam, MeasuredAdamW, MeasuredMuon])
+def test_each_optimizer_measures_and_clips_the_gradient(kind, monkeypatch):
+    applied: list[np.ndarray] = []
+
+    def note(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        applied.append(np.array(gradient))
+
+    monkeypatch.setattr(kind, "update_step", note)
+    variables = [keras.Variable(np.ones(shape, np.float32)) for shape in ((1,), (1, 2))]
+    gradients = [tf.constant([3.0]), tf.constant([[0.0, 4.0]])]
+    for limit, scale in ((None, 1.0), (10.0, 1.0), (0.5, 0.1)):
+        applied.clear()
+        optimizer = kind(learning_rate=0.1, clip_norm=limit)
+        optimizer.build(variables)
+        optimizer.apply(gradients, variables)
+        assert float(optimizer.gradient_norm) == pytest.approx(5.0)
+        for found, gradient in zip(applied, gradients, strict=True):
+            np.testing.assert_allclose(found, scale * gradient.numpy(), rtol=1e-6)

@@ -64,12 +64,7 @@ def free_addresses(number: int) -> tuple[str, ...]:
 
 
 class Workers:
-    """Two processes that train one network.
-
-    Attributes:
-        run: their run directory.
-        processes: of the last start.
-    """
+    """Two processes that train one network, and their run directory."""
 
     def __init__(self, config: Config, data_dir: Path, path: Path) -> None:
         self.data_dir, self.run, self.path = data_dir, path / "run", path
@@ -78,12 +73,7 @@ class Workers:
         (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
 
     def start(self, *interruption: object, data_dirs: tuple[Path, ...] = ()) -> None:
-        """Start both; each prints a digest of its weights at the end.
-
-        Args:
-            interruption: a signal, and the step at which the second process sends it to itself.
-            data_dirs: of each process; by default that of the tests.
-        """
+        """Start both; the second sends itself a signal at a step, if `interruption` has them."""
         addresses, self.processes = free_addresses(2), []
         for index, data_dir in enumerate(data_dirs or (self.data_dir,) * 2):
             words = (self.path / "config.yaml", data_dir, self.run, *interruption * index)
