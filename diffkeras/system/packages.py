@@ -92,7 +92,7 @@ def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundEr
 
 
 def check_format(name: str) -> None:
-    """Raise an ExportError, before TensorFlow is loaded, if a format or its packages are missing."""
+    """Raise an ExportError, before TensorFlow is loaded, for an unknown or uninstalled format."""
     if name not in EXPORTS:
         raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(EXPORTS)}")
     if missing := [package for package in EXPORTS[name] if find_spec(package) is None]:

@@ -6,13 +6,22 @@ from contextlib import closing, nullcontext, suppress
 import keras
 
 from diffkeras.errors import ConvergenceError, WorkerError
+from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
 from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.callbacks import make_callbacks
+from diffkeras.training.callbacks import (
+    AverageInValidation,
+    CountSteps,
+    RecordHistory,
+    Rollback,
+    SaveCheckpoints,
+    StopAtNonFiniteLoss,
+    TrainingProgress,
+)
 from diffkeras.training.checkpoints import read_weights
-from diffkeras.training.history import TrainingProgress
 from diffkeras.training.session import TrainingSession
+from diffkeras.training.tensorboard import Pictures, TensorBoard
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +77,24 @@ def run_epochs(session: TrainingSession) -> None:
             if state.epoch < session.epochs and (place := session.checkpoints.backup()):
                 # at the end of a fit Keras sets the weights to their moving average
                 read_weights(place, model)
+
+
+def make_callbacks(
+    session: TrainingSession, progress: TrainingProgress
+) -> list[keras.callbacks.Callback]:
+    """All callbacks of a training run; the last ones show the progress and save checkpoints."""
+    state = session.state
+    callbacks = [CountSteps(state), StopAtNonFiniteLoss(state)]
+    if isinstance(session.compiled.loss, AlternatingLoss):
+        callbacks.append(AlternateLosses(first_step=lambda: session.steps_done))
+    callbacks.append(AverageInValidation())
+    if session.config.training.rollback_factor is not None:
+        callbacks.append(Rollback(session))
+    history = RecordHistory(session)
+    callbacks.append(history)
+    if session.group.is_chief:
+        callbacks += [TensorBoard(session, history), Pictures(session)]
+    return [*callbacks, progress, SaveCheckpoints(session)]
 
 
 def write_results(session: TrainingSession) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.data.examples import raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.history import RecordHistory
+from diffkeras.training.callbacks import RecordHistory
 from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
 from diffkeras.view.target import REGIONS

@@ -16,7 +16,7 @@ def lean_training() -> Iterator[None]:
 
     from diffkeras import nn
     from diffkeras.nn import metrics
-    from diffkeras.training import callbacks, loop
+    from diffkeras.training import loop
 
     def few_metrics(transform: str) -> list[keras.Metric]:
         mean = metrics.RegionMeanAbsoluteError("lattice", transform, name="mae")
@@ -24,7 +24,7 @@ def lean_training() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(loop, "export_saved_model", lambda *_: None)
-        patch.setattr(callbacks, "Pictures", lambda session: keras.callbacks.Callback())
+        patch.setattr(loop, "Pictures", lambda session: keras.callbacks.Callback())
         patch.setattr(nn, "default_metrics", few_metrics)
         yield
 

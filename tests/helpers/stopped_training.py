@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from diffkeras.training import callbacks, checkpoints, history, loop
-from diffkeras.training.history import TrainingProgress
+from diffkeras.training import callbacks, checkpoints, loop
+from diffkeras.training.callbacks import TrainingProgress
 from diffkeras.training.session import TrainingSession
 
 
@@ -49,8 +49,8 @@ def hit_at(
     """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
     owner, name = {
         "step": (callbacks.CountSteps, "on_train_batch_end"),
-        "validation": (history.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
-        "best": (history.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
+        "validation": (callbacks.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
+        "best": (callbacks.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
         "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed
     }[point]
     original = getattr(owner, name)
