@@ -190,8 +190,9 @@ def read_weights(place: Path, model: keras.Model) -> None:
             warnings.filterwarnings("error", "Skipping ")  # what the file lacks
             model.load_weights(place / WEIGHTS)
     except (OSError, ValueError, KeyError, UserWarning) as error:
+        first, *_ = str(error).partition("\n")
         raise RunError(
-            f"the checkpoint {place} doesn't fit the network, which may have changed since: {error}"
+            f"the checkpoint {place} doesn't fit the network, which may have changed since: {first}"
         ) from None
 
 

@@ -186,13 +186,13 @@ def _resume(session: TrainingSession) -> bool:
     if epoch < 0:
         return False
     place = session.checkpoints.place(epoch, step)
-    read_weights(place, session.model)
     session.state = state = read_state(place / STATE)
     if state.epoch > session.epochs:
         raise ConfigurationError(
             f"training.epochs: {session.epochs}, but {state.epoch} epochs are done already; give "
             f"at least {state.epoch} to continue, or --restart to start again"
         )
+    read_weights(place, session.model)
     # with other replicas, the epoch may be shorter than before; its end isn't to be missed
     state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")

@@ -52,6 +52,8 @@ def place_foreign(rng: random.Random, folder: Path, elsewhere: Path) -> dict[str
                 if rng.random() < 0.5 and file.parent != folder:
                     file, target = file.parent, target.parent
                 file.parent.mkdir(parents=True, exist_ok=True)
+                if file.is_file():  # of the earlier result
+                    file.unlink()
                 file.symlink_to(target)
             elif not (file.exists() or file.is_symlink()):
                 write_files(folder, {name: "theirs"})
