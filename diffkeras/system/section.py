@@ -95,7 +95,7 @@ class Section:
     def __post_init__(self) -> None:
         for name, kind in types_of(type(self)).items():  # type: ignore[arg-type]
             object.__setattr__(self, name, _taken_at(name, kind, getattr(self, name)))
-        with _names_key(type(self)):
+        with _names_key():
             self.check()
 
     def check(self) -> None:
@@ -176,14 +176,13 @@ def _taken_at(name: str, kind: Any, value: Any) -> Any:
 
 
 @contextmanager
-def _names_key(section: type) -> Iterator[None]:
-    """Begin a PhysicsError with the key that has the name of its argument, if there is one."""
+def _names_key() -> Iterator[None]:
+    """Turn a PhysicsError, which names its argument, into one that names the key."""
     try:
         yield
     except PhysicsError as error:
-        path = (error.argument or "").split(".")
-        known = path[0] in types_of(section)
-        raise (KeyProblem(error.problem, *path) if known else KeyProblem(str(error))) from None
+        path = error.argument.split(".") if error.argument else ()
+        raise KeyProblem(error.problem, *path) from None
 
 
 def _read(section: type, values: Any) -> Any:
@@ -200,7 +199,7 @@ def _read(section: type, values: Any) -> Any:
     for field in fields(section):
         if field.name not in values and field.default is field.default_factory is MISSING:
             raise KeyProblem("is missing", field.name)
-    with _names_key(section):
+    with _names_key():
         return section(**values)  # a sampler checks its arguments
 
 
