@@ -4,5 +4,5 @@
   `result_folders`, `file_lock`.
 - Processes: `process_pool`, `interruption` (signals).
 - Messages: `messages`, `progress`. Settings: `section`.
-- What is installed: `packages`, `environment`, `tensorflow_setup`, `keras_compat`.
+- What is installed: `packages`, `environment`, `tensorflow_setup`.
 """

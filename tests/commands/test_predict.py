@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.commands.image_files import read_numbers
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from tests.helpers.rounding import same_to_rounding
