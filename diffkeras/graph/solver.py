@@ -31,20 +31,17 @@ class TensorSolver:
 
     Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
     value, and fields of random fixed nodes by at most 6e-6. They are differentiable with respect to
-    the source values, production and decays. `diffkeras.tensorflow.solve` solves all other
-    problems: media that vary, uptake, and sides that differ or have given values.
-
-    Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
-    such checks: then the field of the image is NaN, and its bounds are infinite.
+    the source values, production and decays. Values that can't be used raise an error. XLA, which
+    compiles what needs no ring systems, drops such checks: then the field of the image is NaN, and
+    its bounds are infinite.
 
     Args:
         lattice: (rows, columns), or one number for a square lattice.
         medium: uniform, of two dimensions, with the same boundary at both sides of each axis; by
             default `Medium()`.
         precision: of transforms. The default is float32, but float64 if the diffusivities along the
-            axes differ by a factor above 10, or if TensorFlow would round float32 products to ten
-            bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a tf.data pipeline,
-            which always runs on CPUs.
+            axes differ by a factor above 10, or on GPUs with TensorFloat-32 enabled. Give "float32"
+            for a tf.data pipeline, which always runs on CPUs.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Raises:

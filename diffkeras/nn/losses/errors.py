@@ -49,9 +49,7 @@ class WeightedError(NodeLoss):
             drives predictions towards values of little weight.
         normalize_weight: whether to divide each example's weights by their mean over the lattice,
             so that losses with different maps have similar magnitudes. False in arXiv 2302.03786.
-        reduction: of the values of all nodes, as in `keras.losses.Loss`.
-        name: of the loss.
-        dtype: of the computation; by default float32, also under mixed precision.
+        **options: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`.
 
     Call:
         y_true: packed target, (batch, height + 1, width + 1, 2): the target field on the network's
@@ -74,11 +72,9 @@ class WeightedError(NodeLoss):
         weight_from: str = "target",
         weight_gradient: bool = False,
         normalize_weight: bool = False,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(**options)
         self.weight: WeightMap | None = get_weight(weight)
         self.weight_from = check_choice("weight_from", weight_from, WEIGHT_SOURCES)
         self.weight_gradient = check_truth("weight_gradient", weight_gradient)
