@@ -46,12 +46,6 @@ class LinearScaleMetric(keras.metrics.Metric):
         field = inverse(target.field, keras.ops)
         return target._replace(field=field), inverse(prediction, keras.ops)
 
-    def node_weights(self, sample_weight: Any, values: Any) -> Any:
-        """Sample weights per node, (batch, height, width); ones if `sample_weight` is None."""
-        if sample_weight is None:
-            return keras.ops.ones_like(values)
-        return per_node_weight(sample_weight, values)
-
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
         return {**super().get_config(), "transform": self.transform}
@@ -97,7 +91,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         (field, source_image, _), prediction = self.linear_scale(y_true, y_pred)
         errors = keras.ops.abs(prediction - field)
         mask = region_mask(self.region, field, source_image)
-        weights = self.node_weights(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)
+        weights = per_node_weight(sample_weight, errors) * keras.ops.cast(mask, errors.dtype)
         self.accumulate(errors, weights)
 
     def get_config(self) -> dict[str, Any]:
@@ -122,7 +116,7 @@ class RelativeL2Error(LinearScaleMean):
         norm = keras.ops.sum(keras.ops.square(field), axis=(1, 2))
         nonzero = keras.ops.cast(norm > 0, norm.dtype)
         ratios = keras.ops.sqrt(error / (norm + (1.0 - nonzero)))
-        weights = keras.ops.mean(self.node_weights(sample_weight, field), axis=(1, 2))
+        weights = keras.ops.mean(per_node_weight(sample_weight, field), axis=(1, 2))
         self.accumulate(ratios, weights * nonzero)
 
 
@@ -143,7 +137,7 @@ class MaximumError(LinearScaleMetric):
         """Add a batch."""
         target, prediction = self.linear_scale(y_true, y_pred)
         errors = keras.ops.abs(prediction - target.field)
-        counted = self.node_weights(sample_weight, errors) > 0
+        counted = per_node_weight(sample_weight, errors) > 0
         largest = largest_or_nan(keras.ops.where(counted, errors, keras.ops.zeros_like(errors)))
         before = keras.ops.copy(self.maximum)
         self.maximum.assign(largest_or_nan(keras.ops.stack([before, largest])))

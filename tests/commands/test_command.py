@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from diffkeras.commands.command import DiffkerasGroup
+from diffkeras.commands.command import DiffkerasCommand
 from diffkeras.errors import PhysicsError
 
 logger = logging.getLogger("diffkeras.some")
@@ -143,24 +143,15 @@ def test_a_signal_ends_generation_and_its_workers(tiny_file, tmp_path, number, s
         time.sleep(0.1)
 
 
-@pytest.fixture
-def logging_command():
-    @click.group(cls=DiffkerasGroup, headings={})
-    def main() -> None:
-        pass
-
-    @main.command()
+def test_progress_and_warnings_reach_standard_error_once(runner):
+    @click.command(cls=DiffkerasCommand)
     def work() -> None:
         logger.debug("detail")
         logger.info("progress")
         logger.warning("damage")
 
-    return main
-
-
-def test_progress_and_warnings_reach_standard_error_once(logging_command, runner):
     for _ in range(2):
-        done = runner.invoke(logging_command, ["work"])
+        done = runner.invoke(work)
         assert done.stderr.splitlines() == ["progress", "warning: damage"]
         assert done.stdout == ""
     assert not logging.getLogger("diffkeras").handlers

@@ -72,7 +72,7 @@ def files_limited_to(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "suffix", [".npz", *(pytest.param(x, marks=pytest.mark.slow) for x in (".npy", ".png", ".tif"))]
+    "suffix", [".npz", *(pytest.param(x, marks=pytest.mark.slow) for x in (".npy", ".tif"))]
 )
 def test_fields_and_plots(diffkeras, place, suffix):
     out = place / "out"

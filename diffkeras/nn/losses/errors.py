@@ -113,11 +113,13 @@ class WeightedError(NodeLoss):
 
 
 def per_node_weight(sample_weight: Any, values: Any) -> Any:
-    """Sample weights, (batch, height, width), in the dtype of `values`.
+    """Sample weights, (batch, height, width), in the dtype of `values`; 1 by default.
 
     `sample_weight` is one weight per example, (batch,), or per node, (batch, height, width), also
     with further axes of length 1. Keras would broadcast (batch,) over columns of the lattice.
     """
+    if sample_weight is None:
+        return keras.ops.ones_like(values)
     weight, lattice = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype), values.shape
     while len(weight.shape) > 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
