@@ -217,14 +217,14 @@ def check_together(needs: Sequence[Names] = (), excludes: Sequence[Names] = ()) 
     }
     default = ParameterSource.DEFAULT
     given = {name for name in shown if ctx.get_parameter_source(name) is not default}
+    for name, *others in excludes:
+        if name in given and (both := [other for other in others if other in given]):
+            raise click.ClickException(f"{shown[name]} excludes {shown[both[0]]}; leave one out")
     for name, *others in needs:
         if name in given and not given & {*others}:
             raise click.ClickException(
                 f"{shown[name]} needs {' or '.join(shown[o] for o in others)}"
             )
-    for name, *others in excludes:
-        if name in given and (both := [other for other in others if other in given]):
-            raise click.ClickException(f"{shown[name]} excludes {shown[both[0]]}; leave one out")
 
 
 def start_tensorflow(threads: int | None = None) -> None:

@@ -346,10 +346,12 @@ def test_predictions_in_tissues_are_judged_in_them(evaluated, tmp_path):
 def test_the_command_says_what_it_needs(refused, tmp_path, run_dir):
     file = tmp_path / "mine.npz"
     file.write_text("")
-    needs = "needs --config or --test-set, and --output"
-    assert needs in refused("evaluate", "--predictions", file)
-    assert "Give RUN or --predictions, not both" in refused(
-        "evaluate", run_dir, "--predictions", file
-    )
+    for words, message in (
+        (["--predictions", file], "--predictions needs --config or --test-set"),
+        (["--predictions", file, "--config", "quickstart"], "--predictions needs --output"),
+        ([run_dir, "--predictions", file], "--predictions excludes RUN; leave one out"),
+        ([run_dir, "--test-set", file, "--config", "quickstart"], "--test-set excludes --config"),
+    ):
+        assert message in refused("evaluate", *words)
     # a model from elsewhere is code that diffkeras doesn't run
     assert "No such option" in refused("evaluate", "--model", run_dir / "saved_model")
