@@ -149,6 +149,8 @@ def test_the_saved_model_does_the_same(kind, exported, surrogate, problems, exac
     assert equation in described["equation"]
     assert key in described["physics"]
     assert not set(surrogate.maps) & {*described["physics"]}
+    given = {"decay", "diffusion_length"} & media.keys()  # by image
+    assert ("decay" in described["physics"]) != bool(given)
     assert all(name in described["input"] for name in media)
 
 
