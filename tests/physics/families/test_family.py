@@ -207,6 +207,11 @@ CORNERS = {
         {"uptake.maximum": (1, 1e6), "uptake.constant": (1e-6, 1)},
         "largest slope 1e",
     ),
+    "a negative production too large beside diffusion": (
+        dk.Problem(VESSELS, decay=0.01),
+        {"production[cells]": (-1e27, 1), "diffusivity": (1e-3, 1), "step": (1e-3, 1e3)},
+        r"2.68e\+35 in the time h²/D",
+    ),
     "negative productions that nothing supplies": (
         CLOSED,
         {"production[cells]": (-0.01, 0.3), "production[other]": (-0.01, 0.3)},
