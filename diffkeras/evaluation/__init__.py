@@ -1,5 +1,1 @@
-"""Errors, bounds and statistics of predictions.
-
-An evaluation reads test `images`, has the `methods` of a subject compute their fields, gathers
-`errors`, proven bounds and times in a `measurement`, and leaves a `report` with `figures`.
-"""
+"""Errors, bounds and times of the methods of a subject on test images, and their report."""

@@ -32,10 +32,7 @@ def write_results(
     figures: Mapping[str, Figure],
     formats: Iterable[str],
 ) -> None:
-    """Write `FILES`, and the figures in some formats, into a directory.
-
-    Without figures there are no `figures/` and no `report.html`.
-    """
+    """Write `FILES` and figures into a directory; without figures only metrics and examples."""
     learned = subject.run.config() if subject.run else None
     metrics, proven, clock = measured.metrics(), measured.proven(), describe_clock()
     content = {

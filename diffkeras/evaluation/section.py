@@ -51,11 +51,7 @@ class EvaluationConfig(Section):
             )
 
     def baselines_for(self, physics: PhysicsConfig, data: DataConfig) -> tuple[Baseline, ...]:
-        """The baselines of an evaluation: the chosen ones, or all that apply.
-
-        Raises:
-            KeyProblem: one that doesn't apply, or is named twice.
-        """
+        """The baselines of an evaluation: the chosen ones, or all that apply."""
         outline = Medium(boundary=physics.boundary)
         excluded: dict[str, Sequence[Baseline]] = {}  # by the reason
         if physics.produces:

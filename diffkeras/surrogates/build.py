@@ -54,11 +54,7 @@ def save_weights(file: Path, model: keras.Model) -> None:
 
 
 def load_weights(file: Path, model: keras.Model, section: ModelConfig) -> None:
-    """Give a network of a section `model` the weights in a file.
-
-    Raises:
-        RunError: the file is missing, damaged, or of another network.
-    """
+    """Give a network of a section `model` the weights in a file; a RunError for those of others."""
     try:
         arrays = list(read_arrays(file, "weights of a network").values())
     except DataError as error:

@@ -168,11 +168,8 @@ class NetworkView(TrainedProblems):
         the maximum infinite. It is 0 where w is: for images without sources, and for shapes that
         don't exceed a tenth at the sources.
 
-        Args:
-            images: source images x of the production γx, (batch, rows, columns, 1).
-            shapes: û, fields divided by their maximum, of the same shape.
-            diffusion_length: (batch,) [length]; None for the medium of the training.
-            xp: array namespace of the arrays.
+        `images` are x and `shapes` û, (batch, rows, columns, 1). `diffusion_length` is (batch,)
+        [length], or None for the medium of the training.
         """
         medium = self.recipe.medium
         if diffusion_length is None:

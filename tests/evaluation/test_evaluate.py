@@ -353,5 +353,3 @@ def test_the_command_says_what_it_needs(refused, tmp_path, run_dir):
         ([run_dir, "--test-set", file, "--config", "quickstart"], "--test-set excludes --config"),
     ):
         assert message in refused("evaluate", *words)
-    # a model from elsewhere is code that diffkeras doesn't run
-    assert "No such option" in refused("evaluate", "--model", run_dir / "saved_model")

@@ -21,11 +21,6 @@ def surrogate(tiny):
 
 
 @pytest.fixture(scope="module")
-def tissue(tiny):
-    return untrained(tiny.with_overrides({"data.tissue": {"cells": [3, 9], "regions": [2, 3]}}))
-
-
-@pytest.fixture(scope="module")
 def images():
     stack = np.zeros((3, 16, 16))
     for index, image in enumerate(stack):
@@ -127,7 +122,6 @@ def test_a_description_lists_what_the_network_uses(tiny):
     ("shape", "message"),
     [
         ((16,), "a source image has shape"),
-        ((0,), "a source image has shape"),
         ((16, 17), "17"),
         ((3, 16, 16), r"two dimensions, .* use fields"),
     ],
@@ -159,9 +153,3 @@ def test_a_saved_model_refuses_lattices_that_the_network_does_not_take(served, t
 def test_representations_are_short(surrogate, images):
     assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
     assert repr(surrogate.predict(images[0])).startswith("Prediction(field=<16×16 float32, ")
-
-
-def test_one_map_may_stand_for_all_images(tissue, images):
-    maps = {"diffusivity": np.full((16, 16), 0.5), "decay": 0.1 + 0.1 * images[2]}
-    shared, alone = tissue.fields(images[[0, 0]], **maps), tissue.predict(images[0], **maps).field
-    np.testing.assert_allclose(shared, [alone] * 2, rtol=1e-5, atol=1e-7)

@@ -140,18 +140,13 @@ def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, m
 
 
 @pytest.mark.parametrize(
-    ("problem", "message"),
+    ("kind", "problem", "message"),
     [
-        (Problem(-IMAGE, decay=0.05), r"take source values between 0 and .* has -0\.7"),
-        (Problem(np.zeros((4, 4, 4))), r"two dimensions, .* \(4, 4, 4\)"),
+        ("one medium", Problem(-IMAGE, decay=0.05), r"source values between 0 and .* has -0\.7"),
+        ("one medium", Problem(np.zeros((4, 4, 4))), r"two dimensions, .* \(4, 4, 4\)"),
+        ("production", Problem(IMAGE, production=IMAGE, decay=0.05), "the problem fixes nodes"),
     ],
 )
-def test_problems_that_no_surrogate_takes(configs, problem, message):
+def test_problems_that_no_surrogate_takes(configs, kind, problem, message):
     with pytest.raises(PhysicsError, match=message):
-        configs["one medium"].view.inputs([problem])
-
-
-def test_fixed_nodes_are_refused_where_sources_produce(configs):
-    problem = Problem(IMAGE, production=IMAGE, decay=0.05)
-    with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
-        configs["production"].view.inputs([problem])
+        configs[kind].view.inputs([problem])
