@@ -153,7 +153,8 @@ class FieldFiles:
             name: parts[0] if len(results) == 1 else np.stack(np.broadcast_arrays(*parts))
             for name, parts in arrays.items()
         }
-        return content_of_arrays(path, whole, problem.lattice, problem.medium.step, self.unit)
+        unit = self.unit if kind_of_file(path) in TIFFS else None
+        return content_of_arrays(path, whole, problem.lattice, problem.medium.step, unit)
 
     def _picture(
         self, path: Path, results: Sequence[ProvenField], title: str, notes: str | None

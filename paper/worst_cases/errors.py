@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from diffkeras import solve
+from diffkeras import Sources, solve
 from diffkeras.config import Config
-from diffkeras.physics import Sources
 from diffkeras.surrogates.surrogate import Surrogate
 from paper.worst_cases.image_space import ImageSpace
 
