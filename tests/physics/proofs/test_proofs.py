@@ -12,6 +12,7 @@ import diffkeras as dk
 from diffkeras.physics import MichaelisMenten, certify, solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.proofs.barrier import Barrier, barrier_of
+from diffkeras.physics.solvers.correction import rounding_allowance
 from tests.helpers.random_problems import moderate_problem
 
 
@@ -65,6 +66,12 @@ def test_a_barrier_serves_other_decays_and_diffusivities():
             applied = dense(others, 0.0) @ barrier.field[others.free]
             least = (np.abs(residual[others.free]) / applied).max() if applied.min() > 0 else np.inf
             assert constant == np.inf or least <= constant <= least * (1 + 1e-5), seed
+        lost = -0.999 * equations.volumes.row_sums * (rng.random(problem.lattice) < 0.5)
+        change = lost.astype(np.float32)  # of row sums, in single precision
+        applied = dense(equations, change.astype(float)) @ barrier.field[equations.free]
+        residual = equations.free * 1.0
+        constant = barrier.bound(change, residual, 0.0)
+        assert constant == np.inf or constant >= (1 / applied).max(), seed
 
 
 def test_what_is_no_barrier_proves_nothing():
@@ -80,6 +87,12 @@ def test_nothing_is_lost_in_a_closed_lattice_without_decay():
     production = 0.1 * np.eye(6)
     closed = dk.Problem(production=production, uptake=cells, decay=0.0, boundary="reflecting")
     assert barrier_of(Equations(closed), 0.0, np.ones((6, 6))) is None
+
+
+def test_the_allowance_of_a_closed_lattice_includes_the_error_of_the_mean():
+    problem = dk.Problem(production=np.eye(8), decay=1e-9, boundary="reflecting")
+    exact = solve(problem).field
+    assert rounding_allowance(Equations(problem), 1.001 * exact) >= 1e-3 * exact.max()
 
 
 def test_the_most_rounding_is_at_least_that_of_each_node():
