@@ -82,11 +82,6 @@ class DatasetConfig:
         return ("sources", *self.given, *length, "field", *maximum)
 
     @property
-    def in_words(self) -> str:
-        """Its source count."""
-        return f"{self.count} source{'' if self.count == 1 else 's'}"
-
-    @property
     def description(self) -> str:
         """One sentence for people."""
         rows, columns = self.physics.lattice

@@ -58,8 +58,7 @@ def generate(
     missing = [status.count for status in statuses if not status.suffices(config)]
     for status in statuses:
         if status.count not in missing:
-            what = DatasetConfig.of(status.count, config).in_words
-            logger.info(f"{what}: skipped, as it exists")
+            logger.info(f"{DatasetConfig.of(status.count, config).name}: skipped, as it exists")
             remove_leftovers(status.path)
     paths = [status.path for status in statuses]
     if not missing:

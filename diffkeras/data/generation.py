@@ -177,7 +177,7 @@ class Staging:
                 remove_files(other, [file.name for file in other.iterdir() if _is_own(file)])
                 with contextlib.suppress(OSError):
                     other.rmdir()
-        logger.info("%s: complete", self.dataset.in_words)
+        logger.info(f"{self.dataset.name}: complete")
 
     def _complete(self) -> None:
         """Give the shards their final names, and write the metadata."""

@@ -245,7 +245,7 @@ def check_dataset(
     if not status.examples:
         dataset = DatasetConfig.of(count, config)
         raise DataError(
-            f"{data_dir} has no dataset of {dataset.in_words} in this physics (looked "
+            f"{data_dir} has no dataset of source count {count} in this physics (looked "
             f"for {status.path}){_others(dataset, Path(data_dir))}; {remedy}"
         )
     for split in splits:

@@ -144,6 +144,7 @@ class RunQueue:
 
     Attributes:
         runs: all runs by identity, also those that were done before.
+        left: the runs that are left to be taken.
         failed: the runs that failed.
         total: number of runs to be done.
         finished: number of those that are done or failed.
@@ -154,21 +155,16 @@ class RunQueue:
         self.failed: list[FailedRun] = []
         self.finished = 0
         # sorted is stable, so equal runs stay in the order of the study
-        self._left = sorted((run for run in runs if not run.done), key=_work, reverse=True)
-        self.total = len(self._left)
+        self.left = sorted((run for run in runs if not run.done), key=_work, reverse=True)
+        self.total = len(self.left)
         self._retries: dict[str, float] = {}  # when to try again what another process used
-
-    @property
-    def empty(self) -> bool:
-        """Whether no run is left to be taken."""
-        return not self._left
 
     def take(self) -> PlannedRun | None:
         """The next run; None if there is none now."""
         now = time.monotonic()
-        for place, run in enumerate(self._left):
+        for place, run in enumerate(self.left):
             if self._retries.get(run.identity, 0.0) <= now:
-                return self._left.pop(place)
+                return self.left.pop(place)
         return None
 
     def was_in_use(self, run: PlannedRun) -> bool:
@@ -183,7 +179,7 @@ class RunQueue:
             if not self.was_in_use(run):
                 logger.info(f"{run.title}: another process trains it; trying again later")
             self._retries[run.identity] = time.monotonic() + RETRY
-            self._left.append(run)
+            self.left.append(run)
             return
         if outcome.state == "done":
             self.runs[run.identity] = replace(run, trained=True, evaluated=frozenset(run.tests))
@@ -229,7 +225,7 @@ def run_in_processes(
         progress_bar(total, "Training", "steps", shown=show_progress) as bar,
     ):
         try:
-            while running or not (queue.empty or number):
+            while running or (queue.left and not number):
                 if interruption.number and not number:
                     number = interruption.number
                     for pool, _ in running.values():

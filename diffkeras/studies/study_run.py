@@ -120,7 +120,7 @@ def run_study(
 
         if jobs == 1:
             _one_by_one(queue, task, threads or available_cores(), show_progress)
-        elif not queue.empty:
+        elif queue.left:
             run_in_processes(queue, task, jobs, threads, show_progress=show_progress)
         failed = queue.failed + _measure_baselines(study, baselines, data_dir, threads)
         runs = plan(study, runs_dir)
@@ -181,7 +181,7 @@ def _one_by_one(
     show_progress: bool,
 ) -> None:
     """Do all runs of a queue in this process."""
-    while not queue.empty:
+    while queue.left:
         run = queue.take()
         if run is None:
             time.sleep(RETRY)

@@ -87,7 +87,7 @@ def test_a_missing_shard_and_a_missing_dataset(data_dir):
     file.unlink()
     missing, absent = verify(tiny_config(sources="2,3"), data_dir)
     assert f"{file} is missing" in missing
-    assert "has no dataset of 3 sources" in absent
+    assert "has no dataset of source count 3" in absent
 
 
 def test_files_that_were_swapped(data_dir, monkeypatch):

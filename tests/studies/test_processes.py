@@ -141,7 +141,7 @@ def test_the_longest_run_comes_first(tiny):
     queue = RunQueue(runs)
     taken = [queue.take() for _ in runs]
     assert [found and found.title for found in taken] == ["long", "also long", "short", "evaluate"]
-    assert queue.empty
+    assert not queue.left
     assert queue.take() is None
 
 

@@ -1,8 +1,7 @@
 """A finished study whose runs are copies of one, with errors that nobody measured."""
 
-import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,36 +28,39 @@ def write_errors(config: Config, output: Path, methods: Iterable[str], run: str 
     write_json(output / "metrics.json", {"run": run, "methods": dict.fromkeys(methods, errors)})
 
 
-def write_evaluation(
-    run_dir: Path, data_dir: Path, *, config: Config, output: Path, **options: Any
-) -> None:
-    """In place of evaluating."""
-    assert not config.baselines()
-    write_errors(config, output, names_of_surrogate(config), run_dir.name)
-
-
-def write_baselines(config: Config, data_dir: Path, output: Path, **options: Any) -> None:
-    """In place of measuring baselines."""
-    write_errors(config, output, (each.name for each in baselines(config)), None)
+@pytest.fixture(scope="session")
+def done():
+    """What was done in place of training and so on: what → directories."""
+    return {"train": [], "evaluate": [], "baselines": [], "generate": []}
 
 
 @pytest.fixture(scope="session")
-def pretended_work(run_dir):
+def pretended_work(run_dir, done):
     """Training copies a run under another configuration, and no figures are drawn."""
 
-    def copy_run(config: Config, data_dir: Path, path: Path, **options: Any) -> None:
+    def train(config: Config, data_dir: Path, path: Path, **options: Any) -> None:
         assert not path.exists()
+        done["train"].append(path)
         shutil.copytree(run_dir, path, ignore=shutil.ignore_patterns("saved_model", "logs"))
         (path / "config.yaml").write_text(config.to_yaml())
+
+    def evaluate(path: Path, data_dir: Path, *, config: Config, output: Path, **_: Any) -> None:
+        assert not config.baselines()
+        done["evaluate"].append(path)
+        write_errors(config, output, names_of_surrogate(config), path.name)
+
+    def measure(config: Config, data_dir: Path, output: Path, **options: Any) -> None:
+        done["baselines"].append(output)
+        write_errors(config, output, (each.name for each in baselines(config)), None)
 
     def write(directory: Path, study: Study, data: StudyData, *_: Any, **__: Any) -> None:
         write_tables(directory, data)
 
     def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(processes, "train", copy_run)
-        monkeypatch.setattr(processes, "evaluate", write_evaluation)
-        monkeypatch.setattr(module, "generate", lambda *_, **__: [])
-        monkeypatch.setattr(module, "evaluate_baselines", write_baselines)
+        monkeypatch.setattr(processes, "train", train)
+        monkeypatch.setattr(processes, "evaluate", evaluate)
+        monkeypatch.setattr(module, "generate", lambda config, **_: done["generate"].append(config))
+        monkeypatch.setattr(module, "evaluate_baselines", measure)
         monkeypatch.setattr(module, "write_study", write)
 
     return pretend
@@ -85,8 +87,10 @@ def finished(study, pretended_work, tmp_path_factory):
 
 
 @pytest.fixture
-def own(finished, tmp_path):
-    """A copy of the finished study: data, pool of runs, and its directory."""
+def own(finished, tmp_path, done):
+    """A copy of the finished study: data, pool of runs, and its directory; nothing is done yet."""
+    for paths in done.values():
+        paths.clear()
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     return tmp_path / "data", tmp_path / "runs", tmp_path / "small"
 
@@ -105,28 +109,3 @@ def write_other(study_file, tmp_path):
         return load_study(str(file))
 
     return write
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """`with counted() as calls`: the runs that are trained, and those that are evaluated."""
-
-    @contextlib.contextmanager
-    def count() -> Iterator[dict[str, list[str]]]:
-        calls: dict[str, list[str]] = {"train": [], "evaluate": []}
-
-        def counting(name: str, place: int) -> Callable[..., Any]:
-            function = getattr(processes, name)
-
-            def call(*arguments: Any, **options: Any) -> Any:
-                calls[name].append(arguments[place].name)
-                return function(*arguments, **options)
-
-            return call
-
-        with monkeypatch.context() as patched:
-            for name, place in (("train", 2), ("evaluate", 0)):
-                patched.setattr(processes, name, counting(name, place))
-            yield calls
-
-    return count

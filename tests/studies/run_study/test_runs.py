@@ -21,16 +21,9 @@ from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.tables import read_csv
 
 
-def test_a_finished_study_runs_nothing(study, study_file, own, monkeypatch, log):
+def test_a_finished_study_runs_nothing(study, study_file, own, done, monkeypatch, log):
     data, runs, directory = own
     log.clear()
-
-    def never(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("trained or evaluated again")
-
-    monkeypatch.setattr(processes, "train", never)
-    monkeypatch.setattr(processes, "evaluate", never)
-    monkeypatch.setattr(module, "generate", never)
     calls: list[Path] = []
     monkeypatch.setattr(module, "plan", lambda *args: calls.append(args[1]) or plan(*args))
     before = (directory / "runs.csv").read_bytes()
@@ -40,32 +33,23 @@ def test_a_finished_study_runs_nothing(study, study_file, own, monkeypatch, log)
     assert (directory / "runs.csv").read_bytes() == before
     assert data_needed(study, plan(study, runs)) == []
     assert run_study(Path(study_file), data, directory, runs_dir=runs) == directory
+    assert not any(done.values())
 
 
-def test_baselines_are_measured_once_for_each_test_set(
-    study, own, write_other, monkeypatch, tmp_path, counted
-):
+def test_baselines_are_measured_once_for_each_test_set(study, own, write_other, tmp_path, done):
     data, runs, directory = own
-    measured: list[Path] = []
-    measure = module.evaluate_baselines
-
-    def counting(config: Config, data_dir: Path, output: Path, **options: Any) -> Any:
-        measured.append(output)
-        return measure(config, data_dir, output, **options)
-
-    monkeypatch.setattr(module, "evaluate_baselines", counting)
     [own_path] = baselines_of(study, runs, measured=True).values()
     two = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
     run_study(two, data, tmp_path / "two", runs_dir=runs)
-    assert measured == [baselines_of(two, runs, measured=True)["two"]]
+    assert done["baselines"] == [baselines_of(two, runs, measured=True)["two"]]
+    done["evaluate"].clear()
     rows = read_csv(tmp_path / "two" / "baselines.csv")
     assert {row["test_set"] for row in rows} == {"test", "two"}
     assert {row["method"] for row in rows} == {each.name for each in baselines(study.test)}
     (own_path / "metrics.json").unlink()
-    with counted() as calls:
-        run_study(study, data, directory, runs_dir=runs)
-    assert calls == {"train": [], "evaluate": []}
-    assert measured[1:] == [own_path]
+    run_study(study, data, directory, runs_dir=runs)
+    assert done["train"] == done["evaluate"] == []
+    assert done["baselines"][1:] == [own_path]
 
 
 def test_the_time_left_is_that_of_finished_runs(study, own, tmp_path):
@@ -85,7 +69,7 @@ def test_the_time_left_is_that_of_finished_runs(study, own, tmp_path):
 
 
 @pytest.mark.parametrize("seeds", ["[0]", "[0, 1]"])
-def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, counted):
+def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, done):
     """In the same directory: another value of a factor, and another factor with the old value."""
     data, runs, directory = own
     larger = write_other(
@@ -94,47 +78,44 @@ def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, counted)
     planned = plan(larger, runs)
     new = {run.identity for run in planned if not run.done}
     assert len(planned) - len(new) == 4
-    with counted() as calls:
-        run_study(larger, data, directory, runs_dir=runs)
-    assert set(calls["train"]) == new
-    assert len(calls["train"]) == len(new)
+    run_study(larger, data, directory, runs_dir=runs)
+    assert sorted(path.name for path in done["train"]) == sorted(new)
     rows = read_csv(directory / "runs.csv")
     assert {row["run"] for row in rows} == {run.identity for run in planned}
 
 
-def test_another_test_set_needs_no_training(own, write_other, counted, tmp_path):
+def test_another_test_set_needs_no_training(own, write_other, done, tmp_path):
     data, runs, _ = own
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
     planned = plan(other, runs)
     assert [(run.trained, run.done) for run in planned] == [(True, False)] * 4
     with pytest.raises(RunError, match="missing"):
         check_evaluation(planned[0].tests["two"], other.test_sets["two"], planned[0].identity)
-    with counted() as calls:
-        run_study(other, data, tmp_path / "other", runs_dir=runs)
-    assert calls == {"train": [], "evaluate": [run.identity for run in planned]}
+    run_study(other, data, tmp_path / "other", runs_dir=runs)
+    assert (done["train"], done["evaluate"]) == ([], [run.run_dir for run in planned])
     wanted = [{"all", "1", "2", "3"}, {"all", "1", "2"}]
     for run in plan(other, runs):
         found = [json.loads((path / "metrics.json").read_text()) for path in run.tests.values()]
         assert [set(content["methods"]["surrogate"]) for content in found] == wanted
 
 
-def test_shards_merge_by_copying(study, own, counted, tmp_path, log):
-    data, done, _ = own
+def test_shards_merge_by_copying(study, own, done, tmp_path, log):
+    data, whole, _ = own
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
         directory, runs = machine / "study", machine / "runs"
         assert run_study(study, data, directory, runs_dir=runs, shard=(part, 2)) is None
-        own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
+        own_runs = [run.identity for run in plan(study, whole)[part - 1 :: 2]]
         found = {path.name for path in runs.iterdir() if path.is_dir()}
         assert found == {*own_runs, *({"baselines"} if part == 1 else ())}
         assert {file.name for file in directory.iterdir()} == {"study.json", MANIFEST}
         assert "Copy the folders of all shards" in log.messages[-1]
     shutil.copytree(machines[1] / "runs", machines[0] / "runs", dirs_exist_ok=True)
-    with counted() as calls:
-        assert run_study(study, data, tmp_path / "merged", runs_dir=machines[0] / "runs")
-    assert calls == {"train": [], "evaluate": []}
+    assert len(done["train"]) == len(done["evaluate"]) == 4
+    assert run_study(study, data, tmp_path / "merged", runs_dir=machines[0] / "runs")
+    assert len(done["train"]) == len(done["evaluate"]) == 4
     rows = read_csv(tmp_path / "merged" / "runs.csv")
-    assert {row["run"] for row in rows} == {run.identity for run in plan(study, done)}
+    assert {row["run"] for row in rows} == {run.identity for run in plan(study, whole)}
     rows = read_csv(tmp_path / "merged" / "baselines.csv")
     assert {row["method"] for row in rows} == {each.name for each in baselines(study.test)}
 
