@@ -138,11 +138,8 @@ def by_key(config: Config) -> dict[str, Any]:
     """
     sections = config.to_dict()
     del sections["training"]["loss"]
-    whole = {
-        "training.loss": config.training.loss_in_full,
-        "model.arguments": sections["model"].pop("arguments"),
-    }
-    return {**_flat(sections), **whole}
+    whole = {"model.arguments": sections["model"].pop("arguments")}
+    return {**_flat(sections), **whole, "training.loss": config.training.loss_in_full}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

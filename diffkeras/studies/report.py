@@ -202,8 +202,7 @@ def _readable(table: pd.DataFrame, data: StudyData, test_set: str) -> Table:
 
 def _caption(data: StudyData, varied: Sequence[str]) -> str:
     """What the figure shows."""
-    rows = data.overall()
-    repetitions = rows["repetition"].nunique()
+    repetitions = data.overall()["repetition"].nunique()
     over = f" against the {name_of(varied[0])}" if varied else ""
     spread = f"; bars are 95 % intervals over {repetitions} seeds" if repetitions > 1 else ""
     return f"Mean absolute error in each region{over}. Points are geometric means{spread}."

@@ -88,9 +88,9 @@ def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
 
 def failures(directory: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:
     """Identity of each unfinished run in `failed.csv` → its error."""
+    unfinished = {run.identity for run in runs if not run.done}
     with contextlib.suppress(OSError, ValueError, KeyError, csv.Error):  # it is missing or damaged
         lines = (directory / FAILED).read_text(encoding="utf-8").splitlines()
-        errors = {row["run"]: row["error"] for row in csv.DictReader(lines)}
-        unfinished = {run.identity for run in runs if not run.done}
-        return {identity: errors[identity] for identity in errors.keys() & unfinished}
+        rows = csv.DictReader(lines)
+        return {row["run"]: row["error"] for row in rows if row["run"] in unfinished}
     return {}
