@@ -12,6 +12,7 @@ import pytest
 import diffkeras.system.atomic_files
 from diffkeras.data import generate
 from diffkeras.data.generation import prepare_generation
+from diffkeras.data.records import write_shard
 from diffkeras.data.stored import dataset_status
 from diffkeras.errors import OutputError
 from tests.helpers.generation_tools import (
@@ -109,6 +110,16 @@ def test_an_interrupted_call_serves_one_for_more_examples(tmp_path, hashes):
         assert job.kept == 2 * SHARD
         job.run(1)
     assert dataset_hash(tiny_config(40), tmp_path) == hashes[40]
+
+
+def test_an_interrupted_call_serves_one_for_fewer_examples(tmp_path, hashes):
+    with prepare_generation(tiny_config(40), [2], tmp_path) as job:
+        [staging] = job.datasets
+        for task in staging.missing():
+            write_shard(task)
+    generate(tiny_config(20), tmp_path)
+    assert dataset_hash(tiny_config(20), tmp_path) == hashes[20]
+    assert leftovers(tmp_path) == []
 
 
 def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import generate, verify
+from diffkeras.data.generation import prepare_generation
 from diffkeras.data.records import check_records
 from diffkeras.data.replacing import keep_datasets
 from diffkeras.data.stored import check_dataset, dataset_paths, dataset_status
@@ -121,10 +122,17 @@ def test_a_dataset_that_is_read_is_not_replaced(tiny, own_data):
     larger = tiny.with_overrides({"data.train_examples": 20})
     name = dataset_status(tiny, 1, own_data).path.parent.name
     (own_data / f".reading-{name}-0123abcd.lock").touch()  # of a process that was killed
-    with keep_datasets(dataset_paths(tiny, own_data)):
+    places = dataset_paths(tiny, own_data)
+    with keep_datasets(places):
         with pytest.raises(InUseError, match=f"the dataset {name} in .* by process {os.getpid()}"):
             generate(larger, own_data)
         generate(tiny, own_data)  # has nothing to do
+    with (
+        prepare_generation(larger, [1], own_data) as job,
+        keep_datasets(places),  # since the examples are solved
+        pytest.raises(InUseError),
+    ):
+        job.run(1)
     check_dataset(tiny, 1, own_data)
     generate(larger, own_data)
     check_dataset(larger, 1, own_data)
