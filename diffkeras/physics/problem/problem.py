@@ -124,6 +124,7 @@ class Problem(ShortRepr):
             warn_of_labels("the source image", source_image, "diffkeras.from_labels")
         if production is not None:
             production = _on_lattice("production", production)
+            check_finite("the production", production)
         values, mask = _fixed_values(source_image, fixed, production)
         medium, law = medium.on(mask.shape), None
         if uptake is not None:
@@ -286,7 +287,7 @@ def check_finite(what: str, values: NDArray[np.float64]) -> float:
 
 
 def _on_lattice(name: str, array: Any) -> NDArray[np.float64]:
-    """Finite numbers on a lattice, copied."""
+    """Numbers on a lattice, copied."""
     values = real_values(f"the {name}", array).astype(np.float64, order="C")
     if values.ndim not in SHAPES or values.size == 0:
         hint = "; for several images use diffkeras.solve_many" * (values.ndim > SPACE)
@@ -294,7 +295,6 @@ def _on_lattice(name: str, array: Any) -> NDArray[np.float64]:
             f"a {name} has shape {' or '.join(SHAPES.values())} with at least one node, not "
             f"{values.shape}{hint}"
         )
-    check_finite(f"the {name}", values)
     return values
 
 
@@ -310,8 +310,10 @@ def _fixed_values(
             )
         return None, np.zeros(production.shape, dtype=bool)
     values = _on_lattice("source image", source_image)
-    numbers = values if fixed is None else real_array("the fixed mask", fixed)
-    check_finite("the fixed mask", numbers)
+    size, numbers = check_finite("the source image", values), values
+    if fixed is not None:
+        numbers = real_array("the fixed mask", fixed)
+        check_finite("the fixed mask", numbers)
     others = {"fixed mask": numbers, "production": values if production is None else production}
     for name, other in others.items():
         if other.shape != values.shape:
@@ -319,7 +321,8 @@ def _fixed_values(
                 f"the {name} has shape {other.shape}, the source image {values.shape}"
             )
     mask = numbers != 0
-    size = largest(values if fixed is None else values[mask])
+    if fixed is not None:
+        size = largest(values[mask])
     if size and not SMALLEST <= size <= LARGEST:
         raise PhysicsError(
             f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
