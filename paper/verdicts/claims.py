@@ -153,7 +153,7 @@ CLAIMS = (
     Claim(
         "edge-cases",
         "Edge cases",
-        "larger than in the test set",
+        "errors beyond the test set’s",
         FINDINGS,
         "A bound from tests “does not guarantee that edge cases with errors larger than the bound "
         "do not exist”",
@@ -201,7 +201,7 @@ CLAIMS = (
     Claim(
         "near-the-sources",
         "Near the sources",
-        "is the error unrelated?",
+        "is the error there unrelated?",
         QUESTIONS,
         "Is the error on the lattice a poor guide to the error on the sources?",
         "9 losses; 2",

@@ -97,7 +97,7 @@ def weights_help(data: StudyData) -> Verdict:
             fails=all(ratio.low > 1 - MARGIN for ratio in near.values()),
             powerless=near[best].seen > MARGIN,
         ),
-        f"the best one: {near[best].value - 1:+.0%}",
+        f"the best one changes it by {near[best].value - 1:+.0%}",
         f"error / error without the weight: {'; '.join(words)}",
         near[best].seen_in_words,
     )

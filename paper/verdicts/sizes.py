@@ -75,7 +75,7 @@ def size_matters_most(data: StudyData) -> Verdict:
     seen = SEEN * (high - low) / 2
     return Verdict(
         decide(holds=low > 0, fails=high < 0, powerless=seen > SEEN_SHARE),
-        f"explains {table['share'][size]:.0%} of the variance",
+        f"it explains {table['share'][size]:.0%} of the variance",
         f"shares of the variance: {', '.join(shares)}; lead of the size {lead:.0%} "
         f"[{low:.0%}, {high:.0%}]",
         f"a lead of {seen:.0%}" if seen < 1 else "no lead",
@@ -136,7 +136,7 @@ def _spread(data: StudyData, *, relative: bool) -> Verdict:
     seen = SEEN * (found.high - found.low) / 2
     return Verdict(
         decide(holds=found.high < 0, fails=found.low > SMALL_FALL, powerless=seen > SEEN_FALL),
-        f"from {ends}",
+        f"it goes from {ends}",
         f"exponent {found.exponent:.2f} [{found.low:.2f}, {found.high:.2f}]; standard deviation "
         f"from the smallest to the largest size: {ends}",
         f"an exponent of ±{seen:.2f}",

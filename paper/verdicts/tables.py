@@ -51,7 +51,7 @@ def doubts(verdict: Verdict) -> Iterator[str]:
         without = f"but {' or '.join(dict.fromkeys(other.values()))} without {_either(other)}"
         yield f"{most}, {without} examples" if other else "no law is ahead"
     elif verdict.left_out:
-        yield "so without any size"
+        yield "so without any one size"
 
 
 def _either(words: Iterable[str]) -> str:
