@@ -153,7 +153,7 @@ CLAIMS = (
     Claim(
         "edge-cases",
         "Edge cases",
-        "errors beyond the test set’s",
+        "errors beyond the test set's",
         FINDINGS,
         "A bound from tests “does not guarantee that edge cases with errors larger than the bound "
         "do not exist”",
