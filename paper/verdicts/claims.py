@@ -71,7 +71,7 @@ class Claim:
     elsewhere: dict[str, str]
 
 
-SIZE_RANGE = "320,000 examples; 2,000"
+SIZE_RANGE = "320,000; 2,000 examples"
 CLAIMS = (
     Claim(
         "more-data",
@@ -90,7 +90,7 @@ CLAIMS = (
         "it “contributes the most”",
         FINDINGS,
         "“the factor that contributes the most to performance is the data set size”",
-        "9 losses; 2",
+        "9; 2 losses",
         sizes.size_matters_most,
         EPOCHS,
         {},
@@ -123,7 +123,7 @@ CLAIMS = (
         "linear in the examples",
         FINDINGS,
         "The training time is linear in the number of examples",
-        "320,000 examples; 1,200",
+        "320,000; 1,200 examples",
         sizes.time_is_linear,
         OF_TIME,
         {},
@@ -134,7 +134,7 @@ CLAIMS = (
         "each has another best model",
         FINDINGS,
         "For each number of sources, another model is best",
-        "20 sources; 6",
+        "20; 6 sources",
         comparisons.best_for_each_count,
         reduced("source_counts"),
         {},
@@ -145,7 +145,7 @@ CLAIMS = (
         "it matters which are drawn",
         FINDINGS,
         "“… the importance of sampling the configurational space in an optimal manner”",
-        "16,000 examples; 100",
+        "16,000; 100 examples",
         comparisons.subsets_differ,
         {"64², equal steps": "subsets_production_64"},
         reduced("disjoint_subsets"),
@@ -157,7 +157,7 @@ CLAIMS = (
         FINDINGS,
         "A bound from tests “does not guarantee that edge cases with errors larger than the bound "
         "do not exist”",
-        "80,000 test images; 500",
+        "80,000; 500 test images",
         others.edge_cases_exist,
         reduced("worst_cases"),
         {},
@@ -168,7 +168,7 @@ CLAIMS = (
         "“particularly well suited”",
         FRAMING,
         "Encoder-decoders are “particularly well suited”",
-        "50 million weights; 310,000",
+        "50 M; 0.31 M weights",
         comparisons.architecture_is_best,
         {
             "64², equal epochs": "architectures_production_parameters_64",
@@ -193,7 +193,7 @@ CLAIMS = (
         "is the error linear in it?",
         QUESTIONS,
         "Does the error grow linearly with the number of sources?",
-        "20 sources; 20",
+        "20; 20 sources",
         comparisons.error_is_linear_in_sources,
         {"128², equal epochs": "size_production_epochs_128"},
         {"128², equal steps": "size_production_steps_128"},
@@ -204,7 +204,7 @@ CLAIMS = (
         "is the error there unrelated?",
         QUESTIONS,
         "Is the error on the lattice a poor guide to the error on the sources?",
-        "9 losses; 2",
+        "9; 2 losses",
         comparisons.lattice_says_little_of_sources,
         EPOCHS,
         STEPS | OWN,
@@ -215,7 +215,7 @@ CLAIMS = (
         "a smaller error on the sources?",
         QUESTIONS,
         "Does a weight in the loss lower the error near the sources?",
-        "9 losses; 2",
+        "9; 2 losses",
         comparisons.weights_help,
         EPOCHS,
         STEPS | OWN,
@@ -226,7 +226,7 @@ CLAIMS = (
         "a smaller error?",
         QUESTIONS,
         "Do toggled or random losses, or transforms, lower the error?",
-        "100 epochs; 30",
+        "100; 30 epochs",
         comparisons.variant_helps,
         {"64², equal epochs": "losses_production_64"},
         {},
@@ -260,7 +260,7 @@ HARD_EXAMPLES = Claim(
     "better than random ones?",
     QUESTIONS,
     "Do hard examples in the training set lower the error more than random ones?",
-    "2,000 join; 100",
+    "2,000; 100 join",
     comparisons.hard_examples_help,
     {"64², equal steps": "hard_examples.csv"},  # of paper.hard_examples
     {},
