@@ -111,7 +111,7 @@ def logarithm() -> Figure:
     figure, axes = panels(2)
     for axis, (label, name) in zip(axes, EPOCHS.items(), strict=True):
         found, laws = plain(study(name)), laws_of(study(name))
-        axis.plot(found.overall[SIZE], found.overall["mae"], ".", color="0.5", label="runs")
+        axis.plot(found.overall[SIZE], found.overall["mae"], ".", color="0.5", label="networks")
         for index, (law, words) in enumerate((("log", "a − b ln N"), ("power", "power of N"))):
             axis.plot(
                 found.sizes, laws.curves[law], ("-", "--")[index], c=COLORS[index], label=words

@@ -10,6 +10,7 @@ def test_a_study_is_read_back_from_its_rows(tmp_path):
     made = synthetic_study(
         fractions=(0.05, 1.0), losses={"a": 1.0}, seeds=2, variants=variants, trained={"1": "1"}
     )
+    made.runs.loc[0, "mae_r3"] = float("nan")  # a region without nodes
     searches = pd.DataFrame({"run": ["000000000001"], "sources": ["3"], "found_error": [0.5]})
     data = StudyData(made.factors, made.runs, made.baselines, searches)
     write_study(tmp_path, data)
