@@ -129,7 +129,7 @@ def test_a_split_in_a_file_is_a_test_set(
     for option, message in (
         (("--set", "data.seed=2"), "data.seed would change the test set"),
         (("--test-examples", 99), f"{tiny.name} has {len(exact)} images of each source"),
-        (("--config", "quickstart"), "--test-set excludes --config and --data-dir"),
+        (("--config", "quickstart"), "--test-set excludes --config"),
     ):
         assert message in refused(*words, *option)
 
