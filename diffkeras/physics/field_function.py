@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.problem.parts import check_names, check_shape, with_parts
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.problem import Problem, problem_list
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.steady_state import problem_list, solve, solve_many
+from diffkeras.physics.steady_state import solve, solve_many
 
 NO_SECOND = "fields have no second derivatives: take differences of first ones"
 

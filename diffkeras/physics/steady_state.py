@@ -13,7 +13,7 @@ from diffkeras.errors import PhysicsError, ProblemWarning, numbered
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.problem.medium import show_keywords
-from diffkeras.physics.problem.problem import Problem, ProblemKeywords
+from diffkeras.physics.problem.problem import Problem, ProblemKeywords, problem_list
 from diffkeras.physics.solution import Certificate, Solution, proven
 from diffkeras.physics.solvers.table import check_method, solve_equations
 from diffkeras.system.environment import blas_threads
@@ -208,18 +208,6 @@ def certify_many(fields: Iterable[ArrayLike], problems: Iterable[Problem]) -> li
             with numbered("field", number):
                 certificates.append(proven(fields[number], equations, keep=False))
         return certificates
-
-
-def problem_list(problems: Any) -> list[Problem]:
-    """Problems as a list; a PhysicsError for one problem, an array of images and so on."""
-    each = list(problems) if isinstance(problems, Iterable) else [problems]
-    others = [type(one).__name__ for one in each if not isinstance(one, Problem)]
-    if isinstance(problems, Problem) or others:
-        what = f"a list with {others[0]}" if others else "one Problem"
-        raise PhysicsError(
-            f"give Problems in a list, [dk.Problem(image) for image in images], not {what}"
-        )
-    return each
 
 
 def _check_length(what: str, given: list[Any], problems: list[Problem]) -> None:

@@ -18,12 +18,11 @@ from diffkeras.errors import PhysicsError, RunError, numbered
 from diffkeras.nn.architectures.own import check_lattice
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.problem.problem import as_problem
-from diffkeras.physics.steady_state import problem_list
+from diffkeras.physics.problem.problem import as_problem, problem_list
 from diffkeras.surrogates.build import build_model, load_weights
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run, shipped_surrogates
-from diffkeras.view.outside import outside_training
+from diffkeras.view.network_view import outside_training
 from diffkeras.view.trained_problems import SurrogateKeywords
 
 logger = logging.getLogger(__name__)
@@ -215,10 +214,12 @@ class Surrogate:
 
     def check_lattice(self, lattice: tuple[int, ...]) -> None:
         """Raise a PhysicsError if the network takes no lattice of so many rows and columns."""
+        if lattice in self._lattices:
+            return
         self.config.model.lattices.check(lattice)
-        if lattice not in self._lattices and self.config.model.is_own:
+        if self.config.model.is_own:
             check_lattice(self.model, lattice)
-            self._lattices.add(lattice)
+        self._lattices.add(lattice)
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""

@@ -93,12 +93,3 @@ def maps_of_channels(network_input: Any, maps: Sequence[str], xp: Any = np) -> d
         name: (xp.exp if name in POSITIVE_MAPS else xp.square)(network_input[..., k])
         for k, name in enumerate(maps, 1)
     }
-
-
-def value_scale(source_images: Any, xp: Any = np) -> Any:
-    """The largest value of images, (…, 1, 1, 1), by which they are divided for a network.
-
-    Images without sources have the scale 1.
-    """
-    largest = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
-    return xp.where(largest > 0, largest, xp.ones_like(largest))

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Unpack
@@ -246,6 +247,18 @@ def as_problem(
             f"{next(iter(keywords))}"
         )
     return problem
+
+
+def problem_list(problems: Any) -> list[Problem]:
+    """Problems as a list; a PhysicsError for one problem, an array of images and so on."""
+    each = list(problems) if isinstance(problems, Iterable) else [problems]
+    others = [type(one).__name__ for one in each if not isinstance(one, Problem)]
+    if isinstance(problems, Problem) or others:
+        what = f"a list with {others[0]}" if others else "one Problem"
+        raise PhysicsError(
+            f"give Problems in a list, [dk.Problem(image) for image in images], not {what}"
+        )
+    return each
 
 
 def warn_of_labels(what: str, image: Any, use: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.physics import Placement, Sources, sample_sources
-from diffkeras.view.outside import outside_training
+from diffkeras.view.network_view import outside_training
 from tests.helpers.known_networks import surrogate_of
 from tests.helpers.surrogate_kinds import SIDES
 
