@@ -1,4 +1,4 @@
-"""Files of images that can't be read are refused in a sentence, which names them."""
+"""Files of images: what is read, and that others are refused in a sentence, which names them."""
 
 import io
 import re
@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diffkeras.commands.image_files import read_numbers
 from diffkeras.commands.problem_files import read_image
 from diffkeras.errors import DataError, PhysicsError
+from diffkeras.system.array_files import read_arrays
 from tests.helpers.refusals import damaged
 
 
@@ -83,3 +85,24 @@ def test_damaged_files(tmp_path, suffix, content):
 def test_a_picture_of_one_page_is_an_image(tmp_path, suffix, kind):
     (tmp_path / f"a{suffix}").write_bytes(picture(kind))
     assert read_image(tmp_path / f"a{suffix}", "source_image").shape == (64, 64)
+
+
+@pytest.mark.parametrize("name", ["image.npy", "image.npz"])
+def test_arrays_of_any_type_of_number_are_read(tmp_path, name):
+    array = np.arange(6.0).reshape(2, 3)
+    for dtype in ("f2", "f8", "i4", "?"):
+        content = saved(array.astype(dtype))
+        (tmp_path / name).write_bytes(npz(content, "image.npy") if name[-1] == "z" else content)
+        read = read_numbers(tmp_path / name, ("image",))
+        assert (read.dtype, read.shape) == (np.dtype(dtype), (2, 3))
+        assert read.sum() == array.astype(dtype).sum()
+
+
+def test_what_does_not_fit_into_memory_is_refused_in_a_sentence(tmp_path):
+    large = npy(HEADER % b"(9999999, 9999999)")
+    for name, content in (("image.npy", large), ("image.npz", npz(large, "image.npy"))):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=r"can't be read: Unable to allocate"):
+            read_numbers(tmp_path / name, ("image",))
+    with pytest.raises(DataError, match=r"can't be read as fields: Unable to allocate"):
+        read_arrays(tmp_path / "image.npz", "fields")

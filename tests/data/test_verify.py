@@ -12,8 +12,8 @@ from diffkeras.commands import main
 from diffkeras.data import verify
 from diffkeras.data.verification import differences_of
 from diffkeras.errors import ConfigurationError, DataError
-from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.generation_tools import SHARD, generate_dataset, tiny_config
+from tests.helpers.refusals import flip_a_bit
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,22 @@ from diffkeras.physics import Medium
 from diffkeras.physics.problem.sides import BOUNDARIES
 from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.graph_inputs import images_of
-from tests.helpers.predictions import predict
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
+
+
+def predict(kind: str, field: np.ndarray) -> np.ndarray:
+    """A prediction of the field, wrong in some way."""
+    rows, columns = np.indices(field.shape)
+    match kind:
+        case "noise":
+            return field + 1e-3 * np.random.default_rng(0).standard_normal(field.shape)
+        case "smooth":
+            return field + 1e-3 * np.sin(rows / 9 + 4) * np.cos(columns / 7 + 2)
+        case "relative":
+            return 1.001 * field
+        case _:
+            return np.zeros_like(field)
 
 
 def arrays(proof: tuple) -> list[np.ndarray]:

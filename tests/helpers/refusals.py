@@ -68,3 +68,9 @@ def assert_refused(result: Result, place: Path, before: dict[str, bytes]) -> Non
 
 def damaged(content: bytes) -> Iterator[bytes]:
     yield from (b"", b"\0", content[: len(content) // 2], content[:-1], b"x" * 500)
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)

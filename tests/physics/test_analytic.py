@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import i0, i1, k0, k1
 
 from diffkeras.physics import solve
-from tests.helpers.analytic import disc_in_plane, producing_disc_in_plane, sine_mode
 
 NAMES = ("absorbing", "reflecting", "periodic")
 
@@ -20,8 +20,21 @@ def solve_beside_line(rows, columns, *, step, decay, boundary, line):
     return solve(image, step=step, decay=decay, boundary=boundary, fixed=fixed).field
 
 
+def profile(end: str, depth: np.ndarray, middle: float) -> np.ndarray:
+    """sinh(m − d)/sinh(m) towards an absorbing end, cosh(m − d)/cosh(m) else."""
+    function = np.sinh if end == "absorbing" else np.cosh
+    return function(middle - depth) / function(middle)
+
+
 def error_of_mode(refinement: int, end: str, sides: str) -> float:
-    """Largest difference to the continuum's mode, on a domain of 1 × 1.5 with l_D = 0.4."""
+    """Largest difference to the continuum's mode, on a domain of 1 × 1.5 with l_D = 0.4.
+
+        u = sin(πx/w) sinh(k(h − y)) / sinh(kh),    k² = (π/w)² + 1/l_D²
+
+    This is for absorbing sides and an absorbing end at y = h. A reflecting end has cosh in place of
+    sinh; an end that repeats the line at y = h has cosh(k(h/2 − y)) / cosh(kh/2). Reflecting sides
+    have cos(πx/w) in place of the sine, repeating ones cos(2πx/w), with k to match.
+    """
     height, width, length = 1.0, 1.5, 0.4
     step = 1 / refinement
     rows = refinement
@@ -29,14 +42,11 @@ def error_of_mode(refinement: int, end: str, sides: str) -> float:
     height += {"reflecting": -step / 2}.get(end, 0.0)
     columns = round(1.5 * refinement) - (sides == "absorbing")
     first = {"absorbing": 1.0, "reflecting": 0.5, "periodic": 0.0}[sides]
-    mode = sine_mode(
-        (np.arange(columns) + first) * step,
-        np.arange(rows)[:, None] * step,
-        width=width,
-        height=height,
-        diffusion_length=length,
-        boundary=(end, sides),
-    )
+    wave_number = (2 if sides == "periodic" else 1) * np.pi / width
+    wave = np.sin if sides == "absorbing" else np.cos
+    k = math.hypot(wave_number, 1 / length)
+    depth, middle = k * np.arange(rows)[:, None] * step, k * height / (1 + (end == "periodic"))
+    mode = wave(wave_number * (np.arange(columns) + first) * step) * profile(end, depth, middle)
     field = solve_beside_line(
         rows, columns, step=step, decay=1 / length**2, boundary=(end, sides), line=mode[0]
     )
@@ -52,7 +62,11 @@ def test_smooth_fields_converge_with_second_order(end, sides):
 
 
 def error_of_disc(nodes_per_radius: int) -> tuple[float, float]:
-    """Largest and mean difference to the Bessel solution: R = 1, l_D = 2, 1 < r ≤ 10."""
+    """Largest and mean difference to K₀(r/l_D) / K₀(R/l_D): R = 1, l_D = 2, 1 < r ≤ 10.
+
+    Source: Carslaw & Jaeger (1959), §7.6; K₀ is the modified Bessel function of the second kind
+    (DLMF 10.25).
+    """
     step = 1 / nodes_per_radius
     ticks = np.arange(-16 * nodes_per_radius, 16 * nodes_per_radius + 1)
     squared = ticks[:, None] ** 2 + ticks**2
@@ -60,7 +74,7 @@ def error_of_disc(nodes_per_radius: int) -> tuple[float, float]:
     field = solve(image, decay=0.25, step=step).field
     distance = np.sqrt(squared) * step
     outside = (distance > 1) & (distance <= 10)
-    error = abs(field - disc_in_plane(distance, 1.0, 2.0))[outside]
+    error = abs(field[outside] - k0(distance[outside] / 2) / k0(0.5))
     return error.max(), error.mean()
 
 
@@ -76,14 +90,18 @@ def test_rasterised_discs_converge_with_about_first_order():
 def errors_of_producing_disc(nodes: int) -> tuple[float, float]:
     """Largest and mean error at R = l_D = 1 with so many nodes a radius.
 
-    Mirrored at two reflecting sides, a quarter of the disc is enough.
+        u = 1 − (R/l_D) K₁(R/l_D) I₀(r/l_D) inside,    (R/l_D) I₁(R/l_D) K₀(r/l_D) outside
+
+    Value and slope agree at r = R by the Wronskian I₀K₁ + I₁K₀ = l_D/R (DLMF 10.28.2). Mirrored at
+    two reflecting sides, a quarter of the disc is enough.
     """
     step = 1 / nodes
     places = (np.arange(10 * nodes) + 0.5) * step
     distance = np.hypot(places[:, None], places)
     production = np.where(distance <= 1, 1.0, 0.0)
     field = solve(production=production, decay=1.0, step=step, boundary="reflecting").field
-    error = abs(field - producing_disc_in_plane(distance, 1.0, 1.0))
+    inside = 1 - k1(1.0) * i0(np.minimum(distance, 1.0))
+    error = abs(field - np.where(distance < 1, inside, i1(1.0) * k0(distance)))
     return error.max(), error[: 3 * nodes, : 3 * nodes].mean()
 
 

@@ -1,43 +1,16 @@
-"""Certificates: the proven bounds hold for any prediction, and they are sharp."""
+"""Certificates: what their bounds rest on, and that they keep the values they are for."""
 
 import pickle
 
 import numpy as np
 import pytest
 
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import certify
 from diffkeras.physics.solvers.correction import inverse_norm_bound
 from tests.helpers.plain_equations import matrix_of
-from tests.helpers.predictions import predict
-
-
-@pytest.mark.parametrize("boundary", ["absorbing", ("reflecting", "periodic")])
-@pytest.mark.parametrize("decay", [0.0, 1 / 400])
-@pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros", "float32"])
-def test_bounds_stay_within_one_and_a_half_of_the_true_error(boundary, decay, kind):
-    medium = Medium(decay=decay, boundary=boundary)
-    image = sample_sources(5, (96, 110), radius=(0, 5), rng=1).image((96, 110), np.float64)
-    exact = solve(image, medium=medium).field
-    prediction = predict(kind, exact)
-    certificate = certify(prediction, image, medium=medium)
-    assert abs(certificate.corrected.field - exact).max() <= certificate.corrected.error_bound
-    true = abs(prediction - exact).max()
-    assert true <= certificate.error_bound <= 1.5 * true
-
-
-def test_far_from_wrong_sources_the_node_bound_falls_off_with_the_diffusion_length():
-    image = np.zeros((40, 200))
-    image[18:22, 18:22], image[18:22, 178:182] = 1.0, 0.5
-    exact = solve(image, medium=Medium(decay=1 / 25)).field
-    prediction = exact.copy()
-    prediction[:, :40] *= 1.01
-    certificate = certify(prediction, image, decay=1 / 25)
-    assert certificate.node_bound[20, 23] > 5e-3
-    # 80 steps are 16 diffusion lengths: what is left is the share of the error that isn't corrected
-    assert certificate.node_bound[20, 100] < 1e-5
 
 
 def test_inverse_norm_is_bounded_by_every_barrier(medium):

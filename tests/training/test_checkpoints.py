@@ -19,8 +19,8 @@ from diffkeras.training.checkpoints import (
     read_state,
     write_state,
 )
-from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.new_process import NewProcess
+from tests.helpers.refusals import flip_a_bit
 from tests.helpers.stopped_training import hit_at, stop_at
 from tests.helpers.tables import read_history
 

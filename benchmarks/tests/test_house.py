@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.house import imported_files, imports
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "diffkeras").rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 POSIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios"}
