@@ -5,7 +5,6 @@ import logging
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -119,28 +118,6 @@ def test_whatever_the_shell_gives_ends_in_a_line(discs, tmp_path, script, status
     assert done.stdout.strip() == printed.format(field=field)
     assert error in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_generation_and_its_workers(tiny_file, tmp_path, number, status):
-    words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
-    command = [*COMMAND, "generate", *map(str, words), "--processes", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 120
-        while not list(tmp_path.glob(".staging-*/*")):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == status
-    assert "leaked" not in errors
-    assert "finished files are kept" in errors.splitlines()[-1]
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_progress_and_warnings_reach_standard_error_once(runner):

@@ -1,26 +1,11 @@
 """Tolerances in uniform media: they are met and proven, or refused with what can be promised."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from diffkeras.graph import TensorSolver
 from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.graph_inputs import images_of
-from tests.helpers.random_problems import promised
-
-
-def test_a_tolerance_below_rounding_names_the_smallest_that_can_be_promised():
-    images, solver = images_of((24, 24), (1, 4)), TensorSolver(24, precision="float32")
-    for call in (solver.solve, tf.function(solver.solve, autograph=False)):
-        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-            call(images, tolerance=tf.constant(1e-9))
-        least = promised(caught.value)
-        assert 2e-8 < least < 1e-6
-        assert float(call(images, tolerance=tf.constant(least)).error_bound[0]) <= least
-    # float64 fields hold more
-    field = solver.solve(images.astype(np.float64), tolerance=1e-9).field
-    assert (np.abs(field - exact_fields(problems_of(source_image=images))) <= 1e-9).all()
 
 
 def test_images_that_meet_the_tolerance_are_only_corrected():

@@ -33,13 +33,6 @@ def test_half_precision_does_not_overflow_on_large_lattices():
     assert np.isfinite(layer(np.ones((1, 1024, 512, 1), np.float16))).all()
 
 
-def test_a_lattice_without_these_frequencies_is_refused():
-    layer = SpectralConvolution(2, 4)
-    layer(np.ones((1, 7, 9, 1), "float32"))
-    with pytest.raises(ValueError, match="6 columns, and this network needs at least 7"):
-        layer(np.ones((1, 9, 6, 1), "float32"))
-
-
 def test_the_coordinates_follow_the_channels():
     maps = np.full((2, 4, 5, 3), 7.0, "float32")
     result = np.asarray(AppendCoordinates()(maps))

@@ -157,14 +157,6 @@ def test_double_precision_steps_in_where_single_does_not_do():
     assert np.abs(solution.field - solve_reference(image, medium=medium)).max() <= 1e-6
 
 
-def test_zero_values_are_solved_without_a_division():
-    fixed = np.zeros((12, 10), dtype=bool)
-    fixed[3:9, 5] = True
-    solution = solve(np.zeros((12, 10)), fixed=fixed)
-    assert not solution.field.any()
-    assert solution.stats.reached == 0.0
-
-
 DISCS = sample_sources(12, (64, 60), radius=3, rng=np.random.default_rng(0)).image(
     (64, 60), np.float64
 )

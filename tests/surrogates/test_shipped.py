@@ -146,10 +146,3 @@ def test_an_unknown_name_lists_the_names():
             load_surrogate(name)
     with pytest.raises(RunError, match=f"one of {', '.join(NAMES)}, not ''$"):
         load_surrogate("")
-
-
-def test_nothing_is_written_into_the_package(tmp_path):
-    run = Run.open(Path("default"))
-    with pytest.raises(RunError, match=r"default comes with diffkeras.*--output"):
-        run.result("evaluation")
-    assert Run(tmp_path / "default").result("evaluation") == tmp_path / "default" / "evaluation"
