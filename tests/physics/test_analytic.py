@@ -85,6 +85,25 @@ def test_rasterised_discs_converge_with_about_first_order():
     assert 0.4 < largest < 1.1
     assert 0.5 < mean < 1.3
     assert fine[1] < 0.002
+    distance = np.hypot(*np.indices((201, 201)) - 100.0)  # the paper's scale, l_D = 20
+    field, exact = solve((distance <= 5) * 1.0).field, k0(distance.clip(5) / 20) / k0(0.25)
+    assert abs(field - exact).max() == pytest.approx(0.047, abs=0.002)
+
+
+def error_of_ball(nodes: int) -> tuple[float, float]:
+    """Largest and mean error around a ball of radius R = l_D = 1 with so many nodes a radius."""
+    distance = np.sqrt(sum((each / nodes - 8) ** 2 for each in np.indices((16 * nodes + 1,) * 3)))
+    field = solve((distance <= 1) * 1.0, decay=1.0, step=1 / nodes, tolerance=1e-8).field
+    outside = (distance > 1) & (distance < 4)
+    error = abs(field - np.exp(1 - distance) / np.maximum(distance, 1))[outside]
+    return error.max(), error.mean()
+
+
+def test_a_rasterised_ball_converges_to_the_continuum():
+    (coarse, mean), (fine, finer_mean) = error_of_ball(2), error_of_ball(5)
+    assert fine < 0.8 * coarse
+    assert 0.5 < math.log(mean / finer_mean, 2.5) < 1.5
+    assert finer_mean < 0.012
 
 
 def errors_of_producing_disc(nodes: int) -> tuple[float, float]:
