@@ -92,7 +92,8 @@ def test_rasterised_discs_converge_with_about_first_order():
 
 def error_of_ball(nodes: int) -> tuple[float, float]:
     """Largest and mean error around a ball of radius R = l_D = 1 with so many nodes a radius."""
-    distance = np.sqrt(sum((each / nodes - 8) ** 2 for each in np.indices((16 * nodes + 1,) * 3)))
+    squared = sum((each - 8 * nodes) ** 2 for each in np.indices((16 * nodes + 1,) * 3))
+    distance = np.sqrt(squared) / nodes
     field = solve((distance <= 1) * 1.0, decay=1.0, step=1 / nodes, tolerance=1e-8).field
     outside = (distance > 1) & (distance < 4)
     error = abs(field - np.exp(1 - distance) / np.maximum(distance, 1))[outside]
