@@ -182,6 +182,13 @@ class TensorSolver:
             tf.errors.InvalidArgumentError: as for `solve`, and for values that have no proof:
                 subnormal ones (which TensorFlow takes for 0), images whose largest |value| is below
                 1e-200, and integers above 2^53.
+
+        Example:
+            >>> import tensorflow as tf
+            >>> solver, images = TensorSolver(16, decay=0.01), tf.eye(16)[None]
+            >>> certificate = solver.certify(0.9 * images, images)
+            >>> bool(certificate.corrected.error_bound[0] < certificate.error_bound[0])
+            True
         """
         problem = self._problem(source_images, fixed, production, decay, proven=True)
         prediction, dtype = self._field(field, problem, "the field")
@@ -209,6 +216,14 @@ class TensorSolver:
             PhysicsError: sources of another name, or that produce 0 because the decay is 0.
             OutputError: the directory can't be written, or contains something other than a
                 SavedModel.
+
+        Example:
+            >>> import tempfile
+            >>> import tensorflow as tf
+            >>> path = tempfile.mkdtemp()
+            >>> TensorSolver((16, 20), decay=0.05).export(path)
+            >>> tf.saved_model.load(path).serve(tf.zeros((2, 16, 20, 1))).shape
+            TensorShape([2, 16, 20, 1])
         """
         write_solver(Path(path), *self.with_shared_arrays(), sources)
 

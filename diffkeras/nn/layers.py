@@ -37,6 +37,9 @@ class LatticeCheck(keras.layers.Layer):
     Sides that are unknown when the graph is built are not checked.
 
     Shape: (batch, height, width, channels) → the same.
+
+    Args:
+        depth: of the network, whose sides must be multiples of 2^`depth`; at least 1.
     """
 
     def __init__(self, depth: int, **options: Any) -> None:
@@ -101,8 +104,14 @@ class CropTo(layers.Layer):
 def padded(model: keras.Model, factor: int) -> keras.Model:
     """A model that pads its input and crops its output, so that it runs on any lattice.
 
-    `model` is functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
-    that are multiples of `factor`. The result has its name and "_padded".
+    Args:
+        model: functional, (batch, height, width, channels) → (batch, height, width, 1), for sides
+            that are multiples of `factor`. The result has its name and "_padded".
+        factor: at least 1.
+
+    Example:
+        >>> padded(u_net(width=8, depth=2), 4).predict(np.zeros((1, 9, 7, 1)), verbose=0).shape
+        (1, 9, 7, 1)
     """
     source_image = keras.Input((None, None, model.input_shape[-1]), name="source_image")
     larger = PadToMultiple(factor, name="pad")(source_image)

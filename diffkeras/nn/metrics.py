@@ -79,6 +79,9 @@ class RegionMeanAbsoluteError(LinearScaleMean):
         region: a key of `diffkeras.view.target.REGIONS`. All but "lattice" need the source image.
         arguments, options: as for `LinearScaleMetric`.
 
+    Raises:
+        ValueError: unknown region; when updated, if it needs the source image, which is missing.
+
     Source: arXiv 2302.03786.
     """
 
@@ -259,5 +262,10 @@ def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
 
 
 def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
-    """The region metrics, "relative_l2" and "max_error", of values on the scale of `transform`."""
+    """The region metrics, "relative_l2" and "max_error", of values on the scale of `transform`.
+
+    Example:
+        >>> [metric.name for metric in default_metrics("sqrt")][-2:]
+        ['relative_l2', 'max_error']
+    """
     return [*region_metrics(transform), RelativeL2Error(transform), MaximumError(transform)]

@@ -1,6 +1,5 @@
 """The TensorFlow solver against the exact one: fixed values and production, over all boundaries."""
 
-import doctest
 import itertools
 
 import numpy as np
@@ -9,7 +8,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.graph import TensorSolver
-from diffkeras.graph import solver as tensor_solver
 from diffkeras.physics import Medium, sample_sources
 from diffkeras.physics.problem.sides import BOUNDARIES
 from tests.helpers.drawn_problems import exact_fields, problems_of
@@ -94,7 +92,3 @@ def test_fields_of_half_precision_are_bounded_with_their_rounding(dtype):
     errors = np.abs(tf.cast(solution.field, tf.float64) - exact(Medium(), images))
     assert (errors <= solution.node_bound).numpy().all()
     assert errors.max() <= solution.error_bound[0] < 1.5 * errors.max()
-
-
-def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(tensor_solver).failed == 0

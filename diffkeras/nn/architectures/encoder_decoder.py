@@ -71,11 +71,8 @@ def encoder_decoder(
         ValueError: `width`, `depth` or `channels` is out of range.
 
     Example:
-
-    ```python
-    model = encoder_decoder(width=8, depth=2)
-    model.predict(np.zeros((1, 32, 64, 1))).shape  # (1, 32, 64, 1)
-    ```
+        >>> encoder_decoder(width=8, depth=2).compute_output_shape((1, 32, 64, 1))
+        (1, 32, 64, 1)
     """
     import keras
 

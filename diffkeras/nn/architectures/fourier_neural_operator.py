@@ -43,6 +43,11 @@ def fourier_neural_operator(
     Raises:
         ValueError: an argument is out of range.
 
+    Example:
+        >>> model = fourier_neural_operator(width=8, depth=2, modes=6)
+        >>> model.predict(np.zeros((1, 30, 50, 1)), verbose=0).shape
+        (1, 30, 50, 1)
+
     Source: Li et al., arXiv 2010.08895; https://github.com/neuraloperator/neuraloperator.
     """
     import keras

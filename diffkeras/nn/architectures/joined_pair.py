@@ -37,6 +37,10 @@ def joined_pair(
 
     Raises:
         ValueError: `width`, `depth` or `channels` is out of range.
+
+    Example:
+        >>> joined_pair(width=8, depth=2).compute_output_shape((1, 32, 64, 1))
+        (1, 32, 64, 1)
     """
     import keras
     from keras import layers

@@ -35,6 +35,10 @@ def u_net(
     Raises:
         ValueError: `width`, `depth` or `channels` is out of range.
 
+    Example:
+        >>> u_net(width=8, depth=2).compute_output_shape((1, 32, 64, 1))
+        (1, 32, 64, 1)
+
     Source: arXiv 1505.04597.
     """
     import keras

@@ -36,6 +36,11 @@ def unrolled_cg(
     Raises:
         ValueError: `rounds` or `channels` is out of range.
 
+    Example:
+        >>> model = unrolled_cg(operator=LatticeOperator(decay=0.01), rounds=3)
+        >>> model.predict(np.zeros((1, 30, 50, 1)), verbose=0).shape
+        (1, 30, 50, 1)
+
     Source: Notay (2000).
     """
     import keras

@@ -22,6 +22,11 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
 
     Args:
         model: functional, source image → field on the same scale.
+
+    Example:
+        >>> model = with_fixed_values(u_net(width=8, depth=2))
+        >>> bool((model.predict(np.ones((1, 8, 8, 1)), verbose=0) == 1).all())
+        True
     """
     field = FixedValues(name="fixed_values", dtype="float32")([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
@@ -36,6 +41,14 @@ def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int)
         model: functional, source image → field, both on the linear scale.
         operator: of the media.
         rounds: at least 0.
+
+    Raises:
+        ValueError: `rounds` is out of range.
+
+    Example:
+        >>> model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
+        >>> model.layers[-1].rounds
+        2
     """
     field = correction_layer(operator, rounds)([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)

@@ -50,11 +50,10 @@ def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
             range.
 
     Example:
-
-    ```python
-    get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "exponential", "scale": 0.5}})
-    get_loss({"error": "alternating", "first": "mae", "second": "mse", "every": 5})
-    ```
+        >>> get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "tanh", "rate": 2}}).delta
+        0.1
+        >>> get_loss({"error": "alternating", "first": "mae", "second": "mse", "every": 5}).every
+        5
     """
     if isinstance(config, Mapping) and config.get("error") == ALTERNATING:
         losses = {key: _part(key, config[key]) for key in PARTS if key in config}

@@ -144,6 +144,14 @@ class AlternateLosses(keras.callbacks.Callback):
     Raises:
         ValueError: at the start of training, if the compiled loss does not alternate.
         NotImplementedError: at the start of training under JAX without `run_eagerly=True`.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> loss = get_loss({"error": "alternating", "first": "mae", "second": "mse"})
+        >>> model.compile("sgd", loss)
+        >>> x = np.ones((1, 8, 8, 1))
+        >>> history = model.fit(x, x, epochs=2, callbacks=[AlternateLosses()], verbose=0)
     """
 
     def __init__(self, first_step: Callable[[], int] | None = None) -> None:

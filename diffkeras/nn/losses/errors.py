@@ -136,7 +136,10 @@ def per_node_weight(sample_weight: Any, values: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class AbsoluteError(WeightedError):
-    """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE)."""
+    """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE).
+
+    Source: arXiv 2302.03786.
+    """
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e|."""
@@ -145,7 +148,10 @@ class AbsoluteError(WeightedError):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SquaredError(WeightedError):
-    """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE)."""
+    """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE).
+
+    Source: arXiv 2302.03786.
+    """
 
     def error(self, difference: Any, target: Any) -> Any:
         """e²."""
@@ -158,6 +164,8 @@ class PowerError(WeightedError):
 
     Args:
         alpha: exponent α, above 0.
+
+    Source: arXiv 2302.03786.
     """
 
     def __init__(self, alpha: float, **options: Any) -> None:
@@ -205,6 +213,8 @@ class InverseHuberError(WeightedError):
 
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
+
+    Source: arXiv 2302.03786.
     """
 
     def __init__(self, delta: float, **options: Any) -> None:

@@ -137,6 +137,10 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
 
     Raises:
         ValueError: unknown name or parameter, or a parameter that is missing or out of range.
+
+    Example:
+        >>> get_weight({"name": "step", "amplitude": 100}).amplitude
+        100.0
     """
     if isinstance(config, Mapping) and "class_name" in config:
         config = keras.saving.deserialize_keras_object(dict(config))

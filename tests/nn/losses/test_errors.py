@@ -186,6 +186,7 @@ WEIGHT_CONFIG = {
 
 def test_every_error_and_weight_is_here():
     assert {*ERROR, "mae", "mse", "alternating"} == set(LOSSES)
+    assert all("Source: " in error.__doc__ for error in LOSSES.values())
     assert [*filter(None, WEIGHT)] == list(WEIGHTS)
 
 
