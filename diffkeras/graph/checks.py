@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import MOST_WHOLE
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
@@ -173,6 +174,6 @@ def _rounded(values: tf.Tensor) -> tf.Tensor:
     """Which integers float64 may round."""
     if values.dtype not in (tf.int64, tf.uint64):
         return _none(values)
-    most = tf.constant(2**53, values.dtype)
+    most = tf.constant(MOST_WHOLE, values.dtype)
     too_large = values > most
     return too_large if values.dtype == tf.uint64 else too_large | (values < -most)

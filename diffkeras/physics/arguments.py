@@ -132,6 +132,9 @@ def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
 
 
+MOST_WHOLE = 2**53  # float64 rounds larger whole numbers
+
+
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
     """Values as an array of float64 in C order, in which nodes are numbered."""
     return real_values(what, values).astype(np.float64, order="C", copy=False)
@@ -160,6 +163,13 @@ def real_values(what: str, values: Any) -> NDArray:
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"
         )
+    if array.dtype in (np.int64, np.uint64):
+        rounded = (array > MOST_WHOLE) | (array < -MOST_WHOLE)
+        if rounded.any():
+            raise PhysicsError(
+                f"{what} holds {array[rounded].flat[0]}; whole numbers must be at most 2^53 in "
+                "size, as float64 rounds larger ones"
+            )
     return array
 
 

@@ -32,6 +32,8 @@ ARRAYS = {
     "complex": (1j * ONE, "holds complex128 values"),
     "text": (ONE.astype(str), "holds <U.* values"),
     "objects": (np.full((6, 8), None), "holds object values"),
+    "rounded": (np.full((6, 8), -(2**53) - 1), r"holds -9007199254740993; .* at most 2\^53"),
+    "unsigned": (np.full((6, 8), 2**64 - 1, np.uint64), "holds 18446744073709551615; .* at most"),
     "ragged": ([[1.0], [1.0, 2.0]], "is no array"),
     **{str(x): (image_with(x), rf"{x} at node \(2, 3\)") for x in (math.nan, math.inf, -math.inf)},
 }

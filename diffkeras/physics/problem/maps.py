@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
-from diffkeras.physics.arguments import SHAPES, check_choice, check_number, real_array
+from diffkeras.physics.arguments import (
+    MOST_WHOLE,
+    SHAPES,
+    check_choice,
+    check_number,
+    real_array,
+)
 from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
@@ -197,12 +203,16 @@ def _shown(labels: Sequence[int]) -> str:
 def _checked(properties: Any) -> dict[int, dict[str, float]]:
     """The properties by name of each label."""
     if not isinstance(properties, Mapping) or not all(
-        isinstance(label, Real) and float(label).is_integer() and isinstance(each, Mapping)
+        isinstance(label, Real)
+        and not isinstance(label, bool)
+        and abs(label) <= MOST_WHOLE  # type: ignore[operator]  # typeshed: Real has no order
+        and float(label).is_integer()
+        and isinstance(each, Mapping)
         for label, each in properties.items()
     ):
         raise PhysicsError(
-            "the properties of labels are {label: {name: number}}, and labels whole numbers, not "
-            f"{properties!r:.60}"
+            "the properties of labels are {label: {name: number}}, and labels whole numbers "
+            f"of at most 2^53 in size, not {properties!r:.60}"
         )
     given = {}
     for label, each in properties.items():
