@@ -98,6 +98,10 @@ class TrainedProblems:
         """
         own, here = self._compared, tested._compared
         found = [f"{k} {own[k]} there, {here[k]} here" for k in own if own[k] != here[k]]
+        one, other = (view.recipe.medium.sides for view in (self, tested))
+        if one != other:
+            words = f"{sides_in_words(one)} there, {sides_in_words(other)} here"
+            found.append(f"physics.boundary {words}")
         ranges = [view.recipe.diffusion_length for view in (self, tested)]
         (shortest, longest), (low, high) = (ends or (np.inf, 0.0) for ends in ranges)
         if ranges[0] != ranges[1] and not shortest <= low <= high <= longest:
@@ -116,7 +120,6 @@ class TrainedProblems:
             "physics.step": medium.step,
             "physics.diffusivity": medium.diffusivity,
             "physics.decay": medium.decay,
-            "physics.boundary": sides_in_words(medium.sides),
             "physics.sources": "production" if self.recipe.production else "fixed_value",
             "data.divide_by_maximum": self.recipe.divide_by_maximum,
             "maps that vary (data.tissue):": ", ".join(self.maps) or "none",

@@ -17,6 +17,10 @@ LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1.0, 20.0]}
 DIVIDED = {"physics.sources": "production", "data.divide_by_maximum": True}
 
 
+def side(value):
+    return {"physics.boundary": {"top": {"value": value}}}
+
+
 @pytest.mark.parametrize("divided", [False, True])
 def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided, monkeypatch):
     changes = {"data.sources": "2", "data.test_examples": 3, **(DIVIDED if divided else {})}
@@ -52,6 +56,7 @@ def test_predictions_of_a_set_need_its_file(tiny, tmp_path):
         ({}, {"physics.decay": 0.2}, r"^physics\.decay 0\.05 there, 0\.2 here$"),
         ({}, {"physics.step": 2.0, "physics.diffusivity": 3.0}, "step 1.*; .*diffusivity 1"),
         ({}, {"physics.boundary": "reflecting"}, "boundary absorbing there, reflecting here"),
+        (side(0.8), side(0.80000001), "^physics.boundary top: value 0.8, .* there"),
         ({}, DIVIDED, "sources fixed_value there, pr.*; .*maximum False there, True here"),
         ({}, {"data.tissue": {"cells": [3, 9]}}, "maps that vary .*: none there, d"),
         ({}, LENGTHS, "decay.*; .*diffusion_length None there, 1 to 20 here"),
