@@ -211,7 +211,8 @@ class Solution(ProvenField):
 
         Warns:
             UserWarning: uptake saturates, and the field is so rough that the derivatives may belong
-                to another field; or a `CappedUptake` is at its corner, so that they are one-sided.
+                to another field; or a `CappedUptake` is at its corner, so that they are one-sided,
+                or has the maximum 0 where the field is negative, where there is none by it.
 
         Example:
             >>> import numpy as np, diffkeras as dk
@@ -250,17 +251,21 @@ class Solution(ProvenField):
         return tangent(self._equations, self.field, direction, tolerance)
 
     def _warn_of_doubt(self) -> None:
-        """Warn where derivatives may belong to another field, or are one of two."""
-        uptake = self.problem.reduced.uptake
+        """Warn where derivatives may belong to another field, are one of two, or are none."""
+        uptake, free = self.problem.uptake, ~self.problem.fixed
         if uptake is None:
             return
-        corner = uptake.at_corner(self.field) & ~self.problem.fixed
+        saturates = self.problem.reduced.uptake is not None
+        corner, jumps = uptake.at_corner(self.field) & free, uptake.jumps(self.field) & free
         doubts = {
             f"the field is known to {self.stats.reached:.1g} of its largest value only, and uptake "
             "saturates: the derivatives may belong to another field; solve with a smaller "
-            "tolerance, or read `adjoint_bound`": self.stats.reached > ROUGH_ERROR,
+            "tolerance, or read `adjoint_bound`": saturates and self.stats.reached > ROUGH_ERROR,
             f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it has "
             "two slopes: the derivatives assume that uptake is at its maximum": corner.any(),
+            f"the field is negative on {jumps.sum()} of {jumps.size} nodes where the maximum of "
+            "CappedUptake is 0: as it grows the uptake jumps, and has no derivative by it; 0 is "
+            "taken": jumps.any(),
         }
         for doubt, is_one in doubts.items():
             if is_one:
@@ -297,7 +302,8 @@ def certify(
     """Prove how far a field is from the exact one, and correct it.
 
     The exact field solves the lattice equation with coefficients in double precision; with more
-    digits it may differ by about 1e-16 of the largest value.
+    digits it may differ by about 1e-16 of the largest value. The bounds are about the lattice's
+    solution, not about its distance from the continuum's.
 
     Args:
         field: on the lattice, any finite numbers of any precision. More axes of length 1, such as a

@@ -27,6 +27,7 @@ from diffkeras.physics.arguments import (
     ReadOnlyArrays,
     ShortRepr,
     check_node_values,
+    largest,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
@@ -101,6 +102,10 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     def at_corner(self, field: NDArray) -> NDArray | bool:
         """Where φ has no derivative by u, to within the error that fields usually have."""
+        return False
+
+    def jumps(self, field: NDArray) -> NDArray | bool:
+        """Where φ jumps as its maximum begins to grow."""
         return False
 
     def in_unit(self, unit: float) -> Self:
@@ -230,6 +235,11 @@ class CappedUptake(SaturatingUptake):
         tangent = self._tangent
         near = np.isclose(tangent * field, self.maximum, rtol=USUAL_ERROR, atol=0.0)
         return near & (tangent > 0)
+
+    def jumps(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`: from 0 to k u, where the maximum is 0 and u < 0."""
+        is_closed = np.equal(self.maximum, 0) & np.greater(self.rate_constant, 0)
+        return is_closed & (field < -USUAL_ERROR * largest(field))
 
 
 def medium_with_uptake(

@@ -180,6 +180,9 @@ def test_where_nothing_is_taken_up_the_derivative_by_the_maximum_is_one_sided(la
     change = (dk.solve(moved, tolerance=1e-12).field - solution.field).sum()
     assert change / 1e-7 == pytest.approx(derivatives["uptake.maximum"], rel=1e-4)
     assert not any(derivatives[name] for name in derivatives if "constant" in name)
+    if isinstance(law, CappedUptake):
+        with pytest.warns(UserWarning, match="the field is negative on 71 of 72 nodes .* jumps"):
+            dk.solve(dk.Problem(-image, uptake=law), tolerance=1e-12).vjp(np.ones((9, 8)))
 
 
 def test_a_rough_field_warns_where_uptake_saturates():
