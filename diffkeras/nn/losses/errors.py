@@ -121,8 +121,10 @@ def per_node_weight(sample_weight: Any, values: Any) -> Any:
     if sample_weight is None:
         return keras.ops.ones_like(values)
     weight, lattice = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype), values.shape
-    while len(weight.shape) > 1 and weight.shape[-1] == 1:
+    while len(weight.shape) > 3 and weight.shape[-1] == 1:
         weight = weight[..., 0]
+    if len(weight.shape) > 1 and set(weight.shape[1:]) == {1}:
+        weight = keras.ops.reshape(weight, (-1,))
     shape = tuple(weight.shape)
     matches = not shapes_differ(shape, lattice[:1] if len(shape) == 1 else lattice)
     if not matches:

@@ -21,12 +21,20 @@ HUBER, VALUES = losses.HuberError(0.2), [0.0, 0.005, 0.04, 0.06]
 
 
 @pytest.mark.parametrize(
-    ("weight", "shape"),
-    [([2.0, 0.5], (2,)), ([2.0, 0.5], (2, 1, 1, 1)), ([1.0, 2.0, 3.0, 4.0], (2, 1, 2))],
+    ("weight", "shape", "lattice"),
+    [
+        ([2.0, 0.5], (2,), (1, 2)),
+        ([2.0, 0.5], (2, 1, 1, 1), (1, 2)),
+        ([1.0, 2.0, 3.0, 4.0], (2, 1, 2), (1, 2)),
+        ([2.0, 0.5], (2, 1, 1), (2, 1)),
+        ([1.0, 2.0, 3.0, 4.0], (2, 2, 1), (2, 1)),  # a single column
+        ([1.0, 2.0, 3.0, 4.0], (2, 2, 1, 1), (2, 1)),
+    ],
 )
-def test_sample_weights_of_examples_or_nodes(weight, shape):
+def test_sample_weights_of_examples_or_nodes(weight, shape, lattice):
     each = np.repeat(weight, 4 // len(weight))
-    value = float(HUBER(TARGET, PREDICTION, np.reshape(weight, shape)))
+    fields = [np.reshape(field, (2, *lattice, 1)) for field in (FIELD, PREDICTION)]
+    value = float(HUBER(*fields, np.reshape(weight, shape)))
     assert value == pytest.approx((each * VALUES).mean(), rel=1e-5)
 
 
