@@ -136,7 +136,11 @@ class Family:
                 what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
                 names = ", ".join(self.names)
                 raise PhysicsError(f"this family {what}; its parameters are {names}")
-            values = real_array("parameters", [parameters[name] for name in self.names]).T
+            columns = [real_array(name, parameters[name]) for name in self.names]
+            if len({column.shape for column in columns}) > 1:
+                shapes = ", ".join(str(column.shape) for column in columns)
+                raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
+            values = np.stack(columns, axis=-1)
         values = real_array("parameters", values)
         if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
             raise PhysicsError(

@@ -371,9 +371,10 @@ def _check_balance(reduced: Problem) -> None:
             "solves the problem: fix a node, or give decay, uptake or an absorbing boundary"
         )
     if not 0 <= net < capacity:
+        cells = f"cells take up less than {capacity:.6g} in all, " if capacity else ""
         raise PhysicsError(
             f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
-            f"included), cells take up less than {capacity:.6g} in all, and with decay 0, no "
-            "absorbing boundary and no fixed node nothing else balances that; give decay, uptake, "
-            "an absorbing boundary or a fixed node"
+            f"included), {cells}and with decay 0, no absorbing boundary and no fixed node nothing "
+            f"{'else ' if cells else ''}balances that; give decay, uptake, an absorbing boundary "
+            "or a fixed node"
         )

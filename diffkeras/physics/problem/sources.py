@@ -86,11 +86,10 @@ class Sources(ShortRepr, ExplainedKeywords):
             size = np.abs(array)
             least, most = SINGLE if name == "values" else (0.0, LARGEST_PLACE)
             lost = ~(size <= most) | ((size < least) & (size != 0))
-            if lost.any():
-                raise PhysicsError(
-                    f"{name} of sources must be finite and of a size from {least:.0e} to "
-                    f"{most:.0e}, not {array[lost][0]:g}"
-                )
+            for wrong in array[lost][:1]:
+                limits = f"of a size from {least:.0e} to {most:.0e}"
+                rule = limits if np.isfinite(wrong) else "finite"
+                raise PhysicsError(f"{name} of sources must be {rule}, not {wrong:g}")
             if name in ("rows", "columns", "planes") and (array != np.rint(array)).any():
                 raise PhysicsError(f"centres of sources lie on nodes: {name} must be integers")
         if (arrays["radii"] < 0).any():
@@ -137,9 +136,10 @@ class Sources(ShortRepr, ExplainedKeywords):
             values = self.values.astype(dtype)
         lost = ~np.isfinite(values) | ((values == 0) & (self.values != 0))
         if np.dtype(dtype).kind != "f" or lost.any():
+            which = f", which loses {self.values[lost][0]:g}" if lost.any() else ""
             raise PhysicsError(
                 "a source image has a type of floating-point numbers that holds its values, such "
-                f"as float64, not {np.dtype(dtype)}"
+                f"as float64, not {np.dtype(dtype)}{which}"
             )
         image = np.zeros(self._lattice(lattice), dtype=dtype)
         for index, value in enumerate(values):

@@ -271,7 +271,7 @@ def _range(name: str, value: Any) -> Any:
     ]
     if len(ends) != 2 or ends[0] > ends[1]:
         raise PhysicsError(
-            f"must be a number or a range (smallest, largest), not {value!r:.60}", name
+            f"must be a number or a range (smallest, largest) that ascends, not {value!r:.60}", name
         )
     return tuple(ends)
 

@@ -292,6 +292,7 @@ def test_other_bad_arguments_are_refused():
     ranges = {"decay": (0.001, 0.1)}
     cells = dk.Family(PROBLEM, {"uptake.constant": (0.1, 1)})
     regional = dk.Family(PROBLEM, {"decay[a]": (0.001, 0.1)}, regions={"a": CELLS})
+    both = dk.Family(PROBLEM, {**ranges, "uptake.constant": (0.1, 1)})
     other = dk.solve(dk.Problem(np.eye(8), decay=0.1)).vjp(np.ones((8, 8)))
     own = dk.solve(PROBLEM).vjp(np.ones(PROBLEM.lattice))
     for call, message in (
@@ -299,6 +300,10 @@ def test_other_bad_arguments_are_refused():
         (lambda: dk.Family(PROBLEM, ranges, linear=["growth"]), "linear names 'growth'"),
         (lambda: dk.Family(PROBLEM, ranges, linear=3), "linear must be names of .*, not 3"),
         (lambda: cells.draw(0, 0), "count"),
+        (
+            lambda: both.points({"decay": [0.01, 0.02], "uptake.constant": [1.0]}),
+            r"one array \(n,\) of each, not \(2,\), \(1,\)",
+        ),
         (lambda: cells.pull_back(other), r"another problem, on \(8, 8\) nodes"),
         (lambda: regional.pull_back(own), r"one number.*and decay\[a\] has nodes of its own"),
         (lambda: cells.pull_back({}), r"no uptake\.constant"),

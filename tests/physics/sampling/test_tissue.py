@@ -134,6 +134,8 @@ def test_bad_ranges_are_named(name):
     for value in REFUSED[name]:
         with pytest.raises(PhysicsError, match=rf"^{name} "):
             TissueSampler(**{name: value})
+    with pytest.raises(PhysicsError, match=r"^regions .* that ascends, not"):
+        TissueSampler(regions=(5, 1))
 
 
 def test_tissues_without_a_field():
