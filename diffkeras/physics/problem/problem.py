@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Unpack
 
@@ -24,13 +24,9 @@ from diffkeras.physics.arguments import (
     unknown_keyword,
 )
 from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
-from diffkeras.physics.problem.sides import without_sides
+from diffkeras.physics.problem.sides import terms_of_sides
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.problem.uptake import (
-    SaturatingUptake,
-    largest_capacity,
-    medium_with_uptake,
-)
+from diffkeras.physics.problem.uptake import SaturatingUptake, largest_capacity, medium_with_uptake
 from diffkeras.system.messages import level_outside
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
@@ -206,7 +202,7 @@ class Problem(ShortRepr):
         """`reduced`, or None if that is this problem, which would keep itself in memory."""
         medium, production = self.medium, self.production
         if not medium.has_homogeneous_sides:
-            medium, production = without_sides(medium, production, self.lattice)
+            medium, production = _without_given_sides(medium, production, self.lattice)
         if production is not None:
             if production[self.fixed].any():
                 production = np.where(self.fixed, 0.0, production)
@@ -224,6 +220,28 @@ class Problem(ShortRepr):
     def is_uniform(self) -> bool:
         """Whether transforms solve it, which need a uniform medium without saturating uptake."""
         return self.reduced.medium.is_uniform and self.reduced.uptake is None
+
+
+def _without_given_sides(
+    medium: Medium, production: NDArray[np.float64] | None, lattice: tuple[int, ...]
+) -> tuple[Medium, NDArray[np.float64]]:
+    """The medium whose sides only absorb or reflect, and the production with what they add.
+
+    Raises a PhysicsError as `terms_of_sides`, and if a decay is out of range with theirs.
+    """
+    sides, diffusivities = medium.sides, medium.diffusivities
+    decays, productions, draining = terms_of_sides(sides, diffusivities, medium.step, lattice)
+    if production is not None:
+        productions += production
+    medium = replace(medium, boundary=medium.side_kinds)
+    if draining:
+        try:
+            medium = replace(medium, decay=medium.decay + decays)
+        except PhysicsError as error:
+            raise PhysicsError(
+                f"the decay, with what leaves at the {' and '.join(draining)}, {error.problem}"
+            ) from None
+    return medium, productions
 
 
 def as_problem(

@@ -5,18 +5,15 @@ A side absorbs, reflects or continues on the opposite side (periodic), or has gi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import NodeValues
 from diffkeras.physics.problem.given_sides import BoundaryName, GivenSide
-
-if TYPE_CHECKING:
-    from diffkeras.physics.problem.medium import Medium
 
 AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
@@ -180,20 +177,19 @@ def both_sides(boundary: Any) -> tuple[Any, Any]:
     return boundary if isinstance(boundary, tuple) else (boundary, boundary)
 
 
-def without_sides(
-    medium: "Medium", production: NDArray[np.float64] | None, lattice: tuple[int, ...]
-) -> tuple["Medium", NDArray[np.float64] | None]:
-    """The medium whose sides have no given numbers, and the production with theirs.
-
-    Each side adds a decay and a production on the nodes next to it (`GivenSide.terms`), and is then
-    one that absorbs or reflects.
+def terms_of_sides(
+    sides: Sequence[AxisSides],
+    diffusivities: Sequence[NodeValues],
+    step: float,
+    lattice: tuple[int, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """The decay and the production that sides with given numbers add, and which of them drain.
 
     Raises:
-        PhysicsError: an array of another shape than its side, numbers that underflow, or a decay
-            that is out of range with those of sides.
+        PhysicsError: an array of another shape than its side, or numbers that underflow.
     """
     decays, productions, draining = np.zeros(lattice), np.zeros(lattice), []
-    for axis, end, side in _given_sides(medium):
+    for axis, end, side in _given_sides(sides):
         name, shape = SIDES[axis - len(lattice)][end], lattice[:axis] + lattice[axis + 1 :]
         for part, numbers in side.parts.items():
             if np.ndim(numbers) and np.shape(numbers) != shape:
@@ -201,8 +197,8 @@ def without_sides(
                     f"the {part} of the {name} side has shape {np.shape(numbers)}, and the "
                     f"side {shape}; give a number or an array of this shape"
                 )
-        diffusivity = np.broadcast_to(medium.diffusivities[axis], lattice)
-        added = side.terms(np.moveaxis(diffusivity, axis, 0)[end], medium.step)
+        diffusivity = np.broadcast_to(diffusivities[axis], lattice)
+        added = side.terms(np.moveaxis(diffusivity, axis, 0)[end], step)
         if _underflows(side, added[1]):
             raise PhysicsError(
                 f"the {' or the '.join(side.parts)} of the {name} side is so small that what it "
@@ -211,22 +207,12 @@ def without_sides(
         for total, term in zip((decays, productions), added, strict=True):
             np.moveaxis(total, axis, 0)[end] += term
         draining += [name] * bool(np.any(added[0]))
-    if production is not None:
-        productions += production
-    medium = replace(medium, boundary=medium.side_kinds)
-    if draining:
-        try:
-            medium = replace(medium, decay=medium.decay + decays)
-        except PhysicsError as error:
-            raise PhysicsError(
-                f"the decay, with what leaves at the {' and '.join(draining)}, {error.problem}"
-            ) from None
-    return medium, productions if productions.any() else None
+    return decays, productions, draining
 
 
-def _given_sides(medium: "Medium") -> Iterator[tuple[int, int, GivenSide]]:
+def _given_sides(sides: Sequence[AxisSides]) -> Iterator[tuple[int, int, GivenSide]]:
     """Axis, end (0 or −1) and side."""
-    for axis, entry in enumerate(medium.sides):
+    for axis, entry in enumerate(sides):
         for end, side in zip((0, -1), both_sides(entry), strict=True):
             if not isinstance(side, str):
                 yield axis, end, side
