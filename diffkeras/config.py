@@ -336,13 +336,15 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         )
     path = find_config(name)
     raw = read_yaml(path)
+    if raw is None:
+        raise ConfigurationError(f"{path} is empty; write {{}} for the default of every key")
     if isinstance(raw, dict) and not STUDY_KEYS.isdisjoint(raw):
         raise ConfigurationError(
             f"{path} is a study, no configuration; run it by `diffkeras study --config {name}`"
         )
-    if not overrides or not isinstance(raw, dict | None):
+    if not overrides or not isinstance(raw, dict):
         return _checked_keys(parse_config(raw, str(path)), _model_keys(raw), str(path))
-    changed = deepcopy(raw) if raw else {}
+    changed = deepcopy(raw)
     changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
     try:
         for key, value in overrides.items():

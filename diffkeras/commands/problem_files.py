@@ -215,7 +215,9 @@ def read_image(path: Path, array: str, *, stack: bool = False, labels: bool = Fa
             f"{path} is of an unknown kind; choose one of {', '.join(ARRAYS + PICTURES)}"
         )
     image = read_numbers(path, (array, "source_image"), labels=labels)
-    if image.ndim - stack not in SHAPES or not image.size:
+    if not image.size:
+        raise PhysicsError(f"{path} holds an empty array, of shape {image.shape}")
+    if image.ndim - stack not in SHAPES:
         hint = "; --batch is for stacks of images" * (stack or image.ndim > SPACE)
         raise PhysicsError(
             f"{path} holds an array of shape {image.shape}, not one of {PLANE + stack} or "

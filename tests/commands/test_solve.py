@@ -190,13 +190,14 @@ REFUSED = (
     ("a.npy --unit µm", "--unit is for a picture or a .tif"),
     ("v.npy --batch -o f.vti", "a .vti can't hold a --batch"),
     ("a.npy --batch", "not one of 3 or 4 axes; --batch is for stacks of images"),
+    ("none.npy", "none.npy holds an empty array, of shape (0, 3)"),
     ("a.npy --side left=value:empty.npz", "empty.npz can't be read: "),
     ("a.npy --label 1:value=2", "'value' is unknown; choose one of fixed"),
     (LABELS, "give each of them some, or {} (in the command `--label N:`)"),
     ("a.npy --label 1:fixed", "'1:fixed' is not N:NAME=NUMBER"),
     (f"{LABELS} --label 1:fixed=2", "'--label': 1 occurs twice"),
     ("a.npy -o new/f.npy --decay -1", "decay must be"),
-    ("a.npy --decay none.npy", "'none.npy' is neither a number nor a file"),
+    ("a.npy --decay absent.npy", "'absent.npy' is neither a number nor a file"),
     ("a.npy --side front=reflecting", "no side 'front'; its sides are top, bottom, left, right"),
     ("a.npy --side left", "'left' is not one of SIDE=NAME, SIDE=value:VALUE"),
     ("a.npy --side left=80", "boundary left '80' is unknown; choose absorbing"),
@@ -218,6 +219,7 @@ def test_what_cant_be_solved_written_or_read_is_refused(
     np.save("a.npy", 1.0 + np.eye(3, 5))
     np.save("b.npy", np.ones((4, 5)))
     np.save("v.npy", np.ones((2, 3, 4)))
+    np.save("none.npy", np.ones((0, 3)))
     Path("empty.npz").write_bytes(b"PK\x03\x04")  # a zip that ends at once
     Path("discs.yaml").touch()
     before = files_below(tmp_path)

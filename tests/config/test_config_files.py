@@ -90,6 +90,7 @@ def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     ("content", "message"),
     [
         ("a: [1,\n b: }", "is no valid YAML"),
+        ("# nothing\n", r"is empty; write \{\} for the default of every key"),
         ("- 1\n- 2", "must be a mapping of keys to values, not \\[1, 2\\]"),
         ("name: a\nname: b", 'line 2, column 1: found duplicate key "name"'),
         ("? [1]\n: 2", "unknown key; known here: name"),
@@ -109,8 +110,8 @@ def test_files_that_are_no_configuration_are_refused(tmp_path, content, message)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", "physics:\ndata:\n", "# nothing\n"])
-def test_empty_files_and_sections_mean_the_defaults(tmp_path, content):
+@pytest.mark.parametrize("content", ["{}", "physics:\ndata:\n"])
+def test_empty_mappings_and_sections_mean_the_defaults(tmp_path, content):
     file = tmp_path / "empty.yaml"
     file.write_text(content)
     assert load_config(file) == Config()
