@@ -20,6 +20,7 @@ from diffkeras.config import Config
 from diffkeras.data.dataset import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.records import (
     ShardTask,
+    check_features,
     dataset_features,
     info_arguments,
     make_record,
@@ -300,6 +301,8 @@ def prepare_generation(
                 status = dataset_status(config, count, data_dir, allow_missing=True)
                 if status.suffices(config):
                     continue  # another process has generated it, or a crash had moved it
+                if status.examples:
+                    check_features(dataset, place)
                 check_unread(place)  # before hours are spent
                 examples: dict[str, int] = {
                     split: max(config.data.examples(split), status.examples.get(split, 0))

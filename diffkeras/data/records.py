@@ -21,6 +21,7 @@ from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.stored import (
     FILE_REMEDY,
     RECORD_OVERHEAD,
+    REMEDY,
     Shard,
     find_records,
     stored_splits,
@@ -180,6 +181,16 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
             f"{path} is truncated or damaged at example {k} of the {shard.split} split; "
             f"{FILE_REMEDY}"
         )
+
+
+def check_features(dataset: DatasetConfig, path: Path) -> None:
+    """Raise a DataError unless `features.json` in a directory describes a dataset's features."""
+    try:
+        stored = tfds.features.FeatureConnector.from_config(str(path)).to_json()
+    except Exception:  # noqa: BLE001 - TFDS raises any error for a damaged file
+        stored = None
+    if stored != dataset_features(dataset).to_json():
+        raise DataError(f"{path / 'features.json'} is missing or damaged; {REMEDY}")
 
 
 def check_records(path: Path) -> None:

@@ -250,11 +250,13 @@ class DataConfig(Section):
         if self.diffusion_length is None:
             return
         shortest, longest = (length / physics.step for length in self.diffusion_length)
-        if shortest < SHORTEST_LENGTH or longest > LONGEST_LENGTH or longest < NARROWEST * shortest:
+        ascends = longest >= NARROWEST * shortest
+        hint = "" if ascends else "; for one length set physics.decay to D/ℓ²"
+        if hint or shortest < SHORTEST_LENGTH or longest > LONGEST_LENGTH:
             problem = (
                 f"must be a range [shortest, longest] that ascends by at least a thousandth, from "
                 f"{SHORTEST_LENGTH:g} to {LONGEST_LENGTH:g} lattice steps of physics.step "
-                f"{physics.step:g}, not {list(self.diffusion_length)}"
+                f"{physics.step:g}, not {list(self.diffusion_length)}{hint}"
             )
         elif physics.decay != PhysicsConfig.decay:
             problem = (

@@ -182,7 +182,18 @@ def dataset_paths(config: Config, data_dir: str | Path) -> list[Path]:
 
 
 def check_metadata(dataset: DatasetConfig, path: Path) -> None:
-    """Raise a DataError unless the dataset in a directory has this identity and these features."""
+    """Raise a DataError unless a directory's dataset has this identity, and features so named.
+
+    See `records.check_features` for their shapes and types, which take TensorFlow.
+    """
+    info = _read_object(path / INFO)
+    named = {"name": NAME, "configName": dataset.name, "version": VERSION, "fileFormat": "tfrecord"}
+    for key, value in named.items():
+        if info.get(key) != value:
+            raise DataError(
+                f"{path / INFO} is damaged, or of another dataset: {key} is {short(info.get(key))} "
+                f"instead of {short(value)}; {REMEDY}"
+            )
     wanted, found = dataset.identity, _read_object(path / "metadata.json")
     if found != wanted:
         raise DataError(

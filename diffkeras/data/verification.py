@@ -9,7 +9,7 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.records import dataset_features, read_records
+from diffkeras.data.records import check_features, dataset_features, read_records
 from diffkeras.data.section import SPLITS
 from diffkeras.data.stored import REMEDY, check_dataset, check_metadata, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
@@ -72,6 +72,7 @@ def _verify_dataset(
     directory, first = dataset.path(data_dir), ""
     try:
         check_dataset(config, count, data_dir)
+        check_features(dataset, directory)
     except DataError as error:  # of the first file with a wrong size, for example
         first = str(error)
         yield first

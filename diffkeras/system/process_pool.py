@@ -16,7 +16,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import accumulate, islice, pairwise
@@ -82,8 +82,14 @@ class ProcessPool(ProcessPoolExecutor):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def imap(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
-        """Yield the result of each task, in the order of the tasks.
+    def imap(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        in_order: bool = True,
+    ) -> Generator[Result]:
+        """Yield the result of each task, in the order of the tasks or in which they end.
 
         A few tasks per worker are drawn before their results are used, so a slow reader doesn't
         fill the memory.
@@ -96,6 +102,9 @@ class ProcessPool(ProcessPoolExecutor):
                 pending.extend(self.submit(function, task) for task in islice(tasks, room))
                 if not pending:
                     return
+                if not in_order:
+                    wait(pending, return_when=FIRST_COMPLETED)
+                    pending = deque(sorted(pending, key=lambda future: not future.done()))
                 yield pending.popleft().result()
         except BrokenProcessPool:
             self.broken = True
@@ -201,7 +210,7 @@ def run_tasks(
     workers: int,
     on_ticks: Callable[[int], None] = lambda number: None,
 ) -> Generator[tuple[Task, Result]]:
-    """Do tasks in several processes; yield each with its result, in their order.
+    """Do tasks in several processes; yield each with its result, in the order in which they end.
 
     `work`, a function of a module, is called with a task and `tick`, which it calls per example.
     `on_ticks` is called here with the number of examples of each task that ended. With one worker,
@@ -215,8 +224,7 @@ def run_tasks(
             yield task, result
         return
     with ProcessPool(workers, module=work.__module__) as pool:
-        results = pool.imap(partial(_count_ticks, work), tasks)
-        for task, (result, ticks) in zip(tasks, results, strict=True):
+        for task, result, ticks in pool.imap(partial(_count_ticks, work), tasks, in_order=False):
             on_ticks(ticks)
             yield task, result
 
@@ -252,6 +260,6 @@ def _obey_parent(parent: Connection) -> None:
     os._exit(1)
 
 
-def _count_ticks(work: Callable[[Task, Tick], Result], task: Task) -> tuple[Result, int]:
+def _count_ticks(work: Callable[[Task, Tick], Result], task: Task) -> tuple[Task, Result, int]:
     ticks: list[None] = []
-    return work(task, lambda: ticks.append(None)), len(ticks)
+    return task, work(task, lambda: ticks.append(None)), len(ticks)

@@ -184,6 +184,7 @@ CONFLICTS: list[tuple[dict[str, Any], str]] = [
             ("training.symmetries", True),
         )
     ),
+    ({"data.diffusion_length": [5, 5]}, r"not \[5\.0, 5\.0\]; for one .* physics\.decay to D/ℓ²$"),
     ({"training.weight_decay": 0.1}, r"^training\.weight_decay: adam"),
     (
         {**PRODUCTION, "physics.decay": 0},

@@ -1,5 +1,6 @@
 """`generate --verify`: what is wrong is named by file and example."""
 
+import re
 import shutil
 from functools import partial
 
@@ -113,14 +114,27 @@ def test_an_example_in_another_ones_place_is_found_if_it_is_solved_again(data_di
         assert f"example {k} of the train split differs" in finding
 
 
-@pytest.mark.parametrize("content", ["{", '{"pythonClassName": "os.system"}'])
-def test_damaged_features(data_dir, content):
-    (file,) = data_dir.rglob("features.json")
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("features.json", "(?s).+", "{"),
+        ("features.json", "(?s).+", '{"pythonClassName": "os.system"}'),
+        ("features.json", '"32"', '"16"'),
+        ("dataset_info.json", '"name": "diffusion', '"name": "other'),
+        ("dataset_info.json", '"configName": "sources_02', '"configName": "sources_09'),
+        ("dataset_info.json", '"version": "', '"version": "9.9'),
+        ("dataset_info.json", '"fileFormat": "tfrecord"', '"fileFormat": "riegeli"'),
+    ],
+)
+def test_damaged_metadata(data_dir, name, old, new):
+    (file,) = data_dir.rglob(name)
+    content, changes = re.subn(old, new, file.read_text(), count=1)
+    assert changes
     file.write_text(content)
     (finding,) = verify(tiny_config(), data_dir)
     assert str(file) in finding
     assert "damaged" in finding
-    with pytest.raises(DataError, match=r"features\.json is missing or damaged"):
+    with pytest.raises(DataError, match=rf"{name} is .*damaged"):
         generate_dataset(tiny_config(train=50), 2, data_dir)
 
 

@@ -45,10 +45,11 @@ def square_and_tick(number: int, tick: Callable[[], None]) -> int:
 
 
 def work_unless_zero(task: int, tick: Callable[[], None]) -> None:
-    """Tick, and then work for ever unless the task is 0."""
+    """Tick, and then work for a minute and fail unless the task is 0."""
     tick()
-    while task:
-        time.sleep(0.01)
+    if task:
+        time.sleep(60)
+        raise TimeoutError
 
 
 def main() -> None:

@@ -74,13 +74,16 @@ def test_tasks_count_their_progress(workers):
     assert sum(counts) == 10
 
 
-def test_an_error_in_this_process_ends_the_workers():
+def test_an_error_in_this_process_ends_the_workers_and_a_slow_task_holds_back_no_other():
+    begun = time.monotonic()
+
     def interrupt(number: int) -> None:
         if number:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run_tasks(work_unless_zero, [0, 1], 2, interrupt))
+        list(run_tasks(work_unless_zero, [1, 0], 2, interrupt))
+    assert time.monotonic() - begun < 60
 
 
 def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken():
