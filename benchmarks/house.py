@@ -63,10 +63,8 @@ def print_rooms() -> None:
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """The names that a module imports when it or one of its functions runs."""
+    """The names that a module, one of its functions or a type hint imports."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

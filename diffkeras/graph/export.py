@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import keras
 import numpy as np
@@ -21,9 +21,6 @@ from diffkeras.physics.arguments import check_choice
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
 
-if TYPE_CHECKING:
-    from diffkeras.graph.solver import TensorSolver
-
 Kind = Literal["surrogate", "solver", "basis"]
 SourceMeaning = Literal["fixed_value", "production"]
 
@@ -33,6 +30,19 @@ MEANING = {
     "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
     "production": "serve, certified and refined have the production γx of source_images x",
 }
+
+
+class ExportedSolver(Protocol):
+    """What exports use of a `TensorSolver`."""
+
+    lattice: tuple[int, int]
+    medium: Medium
+
+    def solve(self, *arguments: Any, **options: Any) -> TensorSolution:
+        """Solved fields."""
+
+    def certify(self, *arguments: Any, **options: Any) -> TensorCertificate:
+        """Bounds of fields."""
 
 
 def describe_export(
@@ -97,7 +107,7 @@ def solver_arguments(
 
 def proof_functions(
     predict: Callable[..., tf.Tensor],
-    solver: "TensorSolver",
+    solver: ExportedSolver,
     sources: SourceMeaning,
     inputs: Sequence[tf.TensorSpec],
 ) -> dict[str, Any]:
@@ -138,7 +148,7 @@ def proof_functions(
 
 
 def write_solver(
-    path: Path, solver: "TensorSolver", arrays: Sequence[tf.Tensor], sources: SourceMeaning
+    path: Path, solver: ExportedSolver, arrays: Sequence[tf.Tensor], sources: SourceMeaning
 ) -> None:
     """Write the SavedModel of a solver whose graphs share arrays, as `TensorSolver.export` does."""
     check_choice("sources", sources, get_args(SourceMeaning))
@@ -167,7 +177,7 @@ def write_solver(
     write_saved_model(path, functions, arrays, description)
 
 
-def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str, Any]:
+def _field_functions(solver: ExportedSolver, sources: SourceMeaning) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def serve(source_images: tf.Tensor) -> tf.Tensor:
