@@ -83,7 +83,11 @@ class Study:
 
     @cached_property
     def combinations(self) -> list[tuple[dict[str, Any], Config]]:
-        """Each run: name of each factor → value, and configuration; the first varies slowest."""
+        """Each run: name of each factor → value, and configuration; the first varies slowest.
+
+        Raises:
+            ConfigurationError: a key that does not exist, or a value that can't be used.
+        """
         runs = []
         for combination in product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))

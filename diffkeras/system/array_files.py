@@ -12,7 +12,11 @@ from diffkeras.system.atomic_files import replacing
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
-    """Write arrays and texts by their names; an OutputError if the file can't be written."""
+    """Write arrays and texts by their names.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
     save = np.savez_compressed if compressed else np.savez
     with replacing(path) as partial, partial.open("wb") as file:
         save(file, **arrays)

@@ -10,7 +10,11 @@ from diffkeras.system.packages import silent_imports
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras silently, if the environment chooses no other backend."""
+    """Import TensorFlow and Keras silently.
+
+    Raises:
+        ConfigurationError: the environment chooses another backend of Keras.
+    """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise ConfigurationError(
@@ -73,7 +77,11 @@ def describe_device() -> str:
 
 
 def limit_threads(number: int) -> None:
-    """Limit TensorFlow to a number of threads; an error if it runs with another number."""
+    """Limit TensorFlow to a number of threads.
+
+    Raises:
+        ConfigurationError: TensorFlow runs already, with another number.
+    """
     import tensorflow as tf
 
     threading = tf.config.threading

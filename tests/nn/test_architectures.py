@@ -48,6 +48,7 @@ def half_precision():
 def test_fields_have_the_lattice_of_the_input_also_of_a_saved_model(name, tmp_path):
     model = make(name, channels=3)
     assert (model.name, model.input.name) == (name, "source_image")
+    assert "Source: " in getattr(nn, name).__doc__
     assert model.input_shape == (None, None, None, 3)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

@@ -73,6 +73,8 @@ def encoder_decoder(
     Example:
         >>> encoder_decoder(width=8, depth=2).compute_output_shape((1, 32, 64, 1))
         (1, 32, 64, 1)
+
+    Source: arXiv 2302.03786.
     """
     import keras
 

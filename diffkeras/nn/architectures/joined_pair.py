@@ -25,9 +25,9 @@ def joined_pair(
     distances. The second has six 3×3 convolutions at the resolution of the lattice, with 4, 8, 16,
     8, 4 and 1 channels, for what is lost by pooling.
 
-    The prior work (Front. Physiol. 12:667828, 2021) has the same channels. There, the user sets the
-    two weights, the decoder has transposed convolutions with stride 2, and dropout and further
-    batch normalisations follow the convolutions.
+    The prior work has the same channels. There, the user sets the two weights, the decoder has
+    transposed convolutions with stride 2, and dropout and further batch normalisations follow the
+    convolutions.
 
     Args:
         width, depth, channels, kernel_initializer, name: as for `encoder_decoder`.
@@ -41,6 +41,8 @@ def joined_pair(
     Example:
         >>> joined_pair(width=8, depth=2).compute_output_shape((1, 32, 64, 1))
         (1, 32, 64, 1)
+
+    Source: Front. Physiol. 12:667828 (2021).
     """
     import keras
     from keras import layers

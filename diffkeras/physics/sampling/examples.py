@@ -254,7 +254,12 @@ class ExampleRecipe(ExplainedKeywords):
         return tissue.maps(self.lattice, self.medium)
 
     def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
-        """The problem of what is drawn of an example, its images with a channel or without."""
+        """The problem of an example.
+
+        Args:
+            drawn: by the names of a dataset, its "source_image", the "diffusion_length" [length] if
+                examples differ in it, and the maps that vary; images with a channel or without.
+        """
         arrays = {
             name: _without_channel(drawn[name]) for name in ("source_image", *MAPS) if name in drawn
         }
