@@ -41,10 +41,11 @@ _MODULES = {
 }
 _SUBPACKAGES = ("data", "graph", "nn", "physics", "tensorflow")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
+_OF_TENSORFLOW = ("evaluate", "export", "graph", "load_surrogate", "tensorflow", "train")
 
 __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 
-__getattr__, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
+__getattr__, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS, _OF_TENSORFLOW)
 
 
 def __dir__() -> list[str]:

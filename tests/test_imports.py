@@ -19,13 +19,26 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
         "import diffkeras, numpy\n"
         "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
         "assert diffkeras.solve(image).field.shape == (16, 16)",
+        "import os; from diffkeras.system.packages import silent_imports\n"
+        "os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None)\n"
+        "before, errors = dict(os.environ), os.fstat(2).st_ino\n"
+        "first, second = silent_imports(), silent_imports()  # of two threads\n"
+        "first.__enter__(), second.__enter__(), first.__exit__(None, None, None)\n"
+        "assert (os.environ['TF_CPP_MIN_LOG_LEVEL'], os.fstat(2).st_ino != errors) == ('3', True)\n"
+        "second.__exit__(None, None, None)\n"
+        "import diffkeras; problem = diffkeras.Problem\n"
+        "assert (dict(os.environ), os.fstat(2).st_ino) == (before, errors)\n"
+        "os.close(2)\n"
+        "with silent_imports(): diffkeras.solve",
+        "import diffkeras.system.packages as packages; packages.silent_imports = None\n"
+        "import diffkeras; diffkeras.solve, diffkeras.load_config",
         "import diffkeras; diffkeras.load_config('quickstart')",
         "import diffkeras.data.stored, diffkeras.data.generate_datasets",
         "from click.testing import CliRunner; from diffkeras.commands import main\n"
         "for words in ['--help'], ['--version'], ['train', '--help'], ['study', '--help']:\n"
         "    assert CliRunner().invoke(main, words).exit_code == 0",
     ],
-    ids=["diffkeras", "solve", "load_config", "generate", "help"],
+    ids=["diffkeras", "solve", "silence", "solve_aloud", "load_config", "generate", "help"],
 )
 def test_tensorflow_stays_out(python, code):
     python(f"{code}\n{CHECK}")

@@ -15,4 +15,4 @@ _MODULES = {
 
 __all__ = [*_MODULES]
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, tensorflow=__all__)

@@ -28,4 +28,4 @@ _SUBMODULES = ("architectures", "layers", "losses", "metrics")
 
 __all__ = [*_MODULES, *_SUBMODULES]
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES, _SUBMODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, _SUBMODULES, tensorflow=__all__)

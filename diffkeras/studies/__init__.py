@@ -18,4 +18,4 @@ _MODULES = {
     "plan_study": "diffkeras.studies.plan:plan",
     "run_study": "diffkeras.studies.study_run",
 }
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, tensorflow=("run_study",))

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -15,6 +16,11 @@ from diffkeras.errors import ExportError, MissingPackageError
 ALONE = ("jax", "matplotlib", "torch")
 # formats of exports, and the packages that each needs beside TensorFlow
 EXPORTS = {"saved_model": (), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
+
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_silent: list[int] = []  # the threads within `silent_imports`
+_restoring = ExitStack()  # what the last of them does
+_lock = threading.Lock()  # of both, and not of the imports: these have locks of their own
 
 
 @contextmanager
@@ -38,33 +44,53 @@ def silent_imports() -> Iterator[None]:
     """Discard what is written to standard error: TensorFlow's C++ code prints when it is imported.
 
     It writes to the file descriptor, which replacing `sys.stderr` doesn't affect. A process without
-    standard error may use its descriptor for another file, which is left alone.
+    standard error may use its descriptor for another file, which is left alone. When several
+    threads import at the same time, the last one to end restores what the first one has changed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of what it prints later
     if sys.stderr is None or "tensorflow" in sys.modules:
         yield
         return
-    sys.stderr.flush()
-    saved = os.dup(2)
+    with _lock:
+        if not _silent:
+            _discard_errors()
+        _silent.append(threading.get_ident())
     try:
+        yield
+    finally:
+        with _lock:
+            _silent.pop()
+            if not _silent:
+                _restoring.close()
+
+
+def _discard_errors() -> None:
+    if LOG_LEVEL not in os.environ:
+        os.environ[LOG_LEVEL] = "3"
+        _restoring.callback(os.environ.pop, LOG_LEVEL, None)
+    with suppress(OSError, ValueError):  # it is closed
+        sys.stderr.flush()
+        saved = os.dup(2)
+        _restoring.callback(os.close, saved)
+        _restoring.callback(os.dup2, saved, 2)
         with open(os.devnull, "w") as sink:
             os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def lazy_names(
-    package: str, modules: Mapping[str, str], submodules: Sequence[str] = ()
+    package: str,
+    modules: Mapping[str, str],
+    submodules: Sequence[str] = (),
+    tensorflow: Collection[str] = (),
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package whose names are loaded when they are first used.
 
-    `modules` has the module of each name, or "module:other", if it has another name there.
+    `modules` has the module of each name, or "module:other", if it has another name there. The
+    names in `tensorflow` load TensorFlow, silently.
     """
 
     def load(name: str) -> Any:
-        with needs_packages(f"{package}.{name}"), silent_imports():
+        silent = silent_imports() if name in tensorflow else nullcontext()
+        with needs_packages(f"{package}.{name}"), silent:
             if name in modules:
                 module, _, other = modules[name].partition(":")
                 value = getattr(import_module(module), other or name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.system.packages import silent_imports
+from diffkeras.system.packages import LOG_LEVEL, silent_imports
 
 
 def load_tensorflow() -> None:
@@ -15,6 +15,7 @@ def load_tensorflow() -> None:
     Raises:
         ConfigurationError: the environment chooses another backend of Keras.
     """
+    os.environ.setdefault(LOG_LEVEL, "3")  # of what it prints later
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise ConfigurationError(
