@@ -59,7 +59,7 @@ class Rates:
         generate(self.config, directory)
         group = join_process_group()
         self.batches = TrainingBatches(self.config, directory, group)
-        self.compiled = compile_model(self.config, group, 1000)
+        self.compiled = compile_model(self.config, group, 1000, self.batches.at_once)
         self.fit(WARM_UP)
         self.prepare(directory)
 

@@ -20,6 +20,7 @@ class TrainingBatches:
 
     Attributes:
         steps: number of training batches of an epoch.
+        at_once: number of steps per call of TensorFlow.
         validation_steps: number of validation batches; None where the dataset ends by itself.
     """
 
@@ -30,10 +31,12 @@ class TrainingBatches:
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = check_batch(config, self._replicas)
         self.steps = config.steps_per_epoch_in(self._shares)
-        if self.steps % (at_once := config.training.steps_per_execution):
+        # with several replicas, Keras would feed several steps at once no batch
+        self.at_once = config.training.steps_per_execution if self._replicas == 1 else 1
+        if self.steps % self.at_once:
             raise ConfigurationError(
-                f"training.steps_per_execution: {at_once} doesn't divide the {self.steps} steps of "
-                "an epoch; choose a divisor, or 1"
+                f"training.steps_per_execution: {self.at_once} doesn't divide the {self.steps} "
+                "steps of an epoch; choose a divisor, or 1"
             )
         self.validation_steps: int | None = None
         if self._replicas > 1:

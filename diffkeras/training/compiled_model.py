@@ -49,8 +49,8 @@ class CompiledModel:
                 variable.assign(keras.ops.multiply(value, factor))
 
 
-def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledModel:
-    """The network with new weights, compiled for a whole run of `steps` steps."""
+def compile_model(config: Config, group: ProcessGroup, steps: int, at_once: int) -> CompiledModel:
+    """The network with new weights, for a run of `steps` steps, `at_once` per call."""
     section, transform = config.training, config.model.transform
     policy = keras.config.dtype_policy()
     with group.strategy.scope():
@@ -73,8 +73,7 @@ def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledMo
             loss=loss,
             metrics=metrics,
             jit_compile=section.jit,
-            # with several replicas, Keras would feed several steps at once no batch
-            steps_per_execution=section.steps_per_execution if group.replicas == 1 else 1,
+            steps_per_execution=at_once,
         )
         model.optimizer.build(model.trainable_variables)
     by_name = {metric.name: metric for metric in [model.metrics[0], *metrics]}

@@ -67,6 +67,18 @@ class ProcessGroup:
         return list(of_replicas[:: self.replicas // self.processes])
 
     @contextmanager
+    def logs_of_chief(self) -> Iterator[None]:
+        """Only the chief shows the progress; the others log errors alone."""
+        package = logging.getLogger("diffkeras")
+        level = package.level
+        if not self.is_chief:
+            package.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            package.setLevel(level)
+
+    @contextmanager
     def connected(self) -> Iterator[None]:
         """Turn TensorFlow's errors after the loss of a process into a WorkerError."""
         try:
@@ -90,6 +102,8 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
             chiefs, workers = (list(jobs.get(job, [])) for job in ("chief", "worker"))
             addresses = (*chiefs, *workers)
             index = {"chief": 0, "worker": len(chiefs)}[task["type"]] + task["index"]
+            if task["index"] < 0:
+                raise ValueError(f"task.index is {task['index']}")
         elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":
             addresses, index = _slurm_addresses(environment), int(environment["SLURM_PROCID"])
         else:
@@ -118,7 +132,10 @@ def _slurm_addresses(environment: Mapping[str, str]) -> tuple[str, ...]:
     # two jobs that share a node get different ports
     first = FIRST_PORT + int(environment.get("SLURM_JOB_ID", "0")) * 37 % PORTS
     pairs = zip(hosts, per_host, strict=True)
-    return tuple(f"{host}:{first + i}" for host, count in pairs for i in range(count))
+    addresses = tuple(f"{host}:{first + i}" for host, count in pairs for i in range(count))
+    if len(addresses) != int(number := environment["SLURM_STEP_NUM_TASKS"]):
+        raise ValueError(f"{len(addresses)} tasks on all nodes, but SLURM_STEP_NUM_TASKS={number}")
+    return addresses
 
 
 def join_process_group(fingerprint: int = 0) -> ProcessGroup:
@@ -135,8 +152,6 @@ def join_process_group(fingerprint: int = 0) -> ProcessGroup:
             "the processes have different settings; start the same command with the same files on "
             "every node"
         )
-    if not group.is_chief:  # the chief shows the progress
-        logging.getLogger("diffkeras").setLevel(logging.ERROR)
     return group
 
 

@@ -42,6 +42,8 @@ from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
 
+DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+
 
 def train(
     config: Config,
@@ -103,6 +105,7 @@ def train(
     settings = {"diffkeras": __version__, **by_key(config)}
     group = join_process_group(int(fingerprint(settings), 16))
     with ExitStack() as stack:
+        stack.enter_context(group.logs_of_chief())
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
@@ -112,6 +115,12 @@ def train(
         if group.is_chief:  # before anything is written, and before a cache reads the data
             Run(run_dir).check(config, **existing)
         resumes = not restart and Run(run_dir).can_go_on()
+        for place in Checkpoints(Run(run_dir).checkpoints).places()[-1:] if resumes else ():
+            if (done := position(place)[0]) > config.training.epochs:
+                raise ConfigurationError(
+                    f"training.epochs: {config.training.epochs}, but {done} epochs are done "
+                    f"already; give at least {done} to continue, or --restart to start again"
+                )
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         config.training.get_loss()
         if config.model.is_own:  # its errors are found here
@@ -125,7 +134,8 @@ def train(
         stack.enter_context(group.connected())
         interruption = stack.enter_context(Interruption())
         stack.enter_context(_within_memory(config))
-        compiled = compile_model(config, group, config.training.epochs * batches.steps)
+        steps = config.training.epochs * batches.steps
+        compiled = compile_model(config, group, steps, batches.at_once)
         logger.info(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
@@ -187,14 +197,9 @@ def _resume(session: TrainingSession) -> bool:
         return False
     place = session.checkpoints.place(epoch, step)
     session.state = state = read_state(place / STATE)
-    if state.epoch > session.epochs:
-        raise ConfigurationError(
-            f"training.epochs: {session.epochs}, but {state.epoch} epochs are done already; give "
-            f"at least {state.epoch} to continue, or --restart to start again"
-        )
     read_weights(place, session.model)
     # with other replicas, the epoch may be shorter than before; its end isn't to be missed
-    state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
+    state.step = min(state.step, session.steps - session.batches.at_once)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")
     return True
 
@@ -204,9 +209,12 @@ def _within_memory(config: Config) -> Iterator[None]:
     """Turn TensorFlow's failure to get memory or disk space into one line that names the reason."""
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        if (reason := os.strerror(errno.ENOSPC)) in str(error):
-            raise OutputError(f"the logs of the run can't be written: {reason}") from None
+    except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError, MemoryError) as error:
+        for reason in DISK_FULL:
+            if reason in str(error):
+                raise OutputError(f"the logs of the run can't be written: {reason}") from None
+        if isinstance(error, tf.errors.OutOfRangeError):
+            raise
         lattice = "×".join(map(str, config.physics.lattice))
         raise OutOfMemoryError(
             f"out of memory: training this network on batches of {config.training.batch_size} "

@@ -56,10 +56,12 @@ def test_a_batch_may_be_larger_than_the_data_if_the_steps_are_given(tiny, data_d
 @pytest.mark.parametrize("batch", [2, 4, 6, 10])
 def test_the_validation_steps_of_replicas_are_those_of_their_examples(batch, tiny, data_dir):
     changes = {"data.cache": True, "training.batch_size": batch}
-    config = tiny.with_overrides({"training.steps_per_epoch": 1, **changes})
+    at_once = {"training.steps_per_execution": 4}  # of one replica
+    config = tiny.with_overrides({"training.steps_per_epoch": 1, **changes, **at_once})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(reading, "_in_memory", None)  # no example is read to count them
         batches = TrainingBatches(config, data_dir, Replicas(2))
+    assert batches.at_once == 1
     for replica in range(2):
         shares = DataShares(range(replica, replica + 1), 2)
         own = mixed_dataset(config, "validation", data_dir, shares=shares)

@@ -20,7 +20,7 @@ from diffkeras.training.checkpoints import (
     write_state,
 )
 from tests.helpers.new_process import NewProcess
-from tests.helpers.refusals import flip_a_bit
+from tests.helpers.refusals import files_below, flip_a_bit
 from tests.helpers.stopped_training import hit_at, stop_at
 from tests.helpers.tables import read_history
 
@@ -196,8 +196,10 @@ def test_a_damaged_best_model_is_not_kept(config, data_dir, unfinished, caplog):
 def test_fewer_epochs_than_are_done_are_refused(config, data_dir, unfinished):
     constant = config.with_overrides({"training.schedule": "constant"})
     (unfinished / "config.yaml").write_text(constant.to_yaml(), encoding="utf-8")
+    before = files_below(unfinished)
     with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
         train(constant.with_overrides({"training.epochs": 1}), data_dir, unfinished)
+    assert files_below(unfinished) == before
 
 
 def test_files_of_the_user_among_the_checkpoints_stay(tmp_path):

@@ -63,7 +63,9 @@ def test_the_cluster_is_the_one_of_the_environment(environment, cluster):
         {"TF_CONFIG": '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'},
         {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": 2')},
         {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": -1')},
+        of(CHIEF, "worker", -1),
         {"SLURM_STEP_NUM_TASKS": "2"},
+        {**SLURM, "SLURM_STEP_NUM_TASKS": "4"},
     ],
     ids=str,
 )
@@ -102,14 +104,15 @@ def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
 def test_only_the_chief_logs_and_other_settings_are_refused(
     strategy_of_process, monkeypatch, caplog
 ):
-    caplog.set_level(logging.INFO, "diffkeras")  # restores the level afterwards
+    caplog.set_level(logging.INFO, "diffkeras")
     monkeypatch.setenv("TF_CONFIG", TWO.tf_config())
     monkeypatch.setattr(
         tf.distribute, "MultiWorkerMirroredStrategy", lambda: tf.distribute.get_strategy()
     )
     monkeypatch.setattr(ProcessGroup, "gather", lambda self, value: [value, value])
-    assert not join_process_group(1).is_chief
-    assert not logging.getLogger("diffkeras.training.train").isEnabledFor(logging.WARNING)
+    with join_process_group(1).logs_of_chief():
+        assert not logging.getLogger("diffkeras.training.train").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("diffkeras").level == logging.INFO
     monkeypatch.setattr(ProcessGroup, "gather", lambda self, value: [value + 1, value])
     with pytest.raises(ConfigurationError, match="have different settings"):
         join_process_group(1)

@@ -1,3 +1,4 @@
+import errno
 import importlib.metadata
 import json
 import os
@@ -5,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from tensorflow.errors import OutOfRangeError, ResourceExhaustedError
 
 from diffkeras import train
 from diffkeras.config import load_config
@@ -139,17 +140,20 @@ def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "message"),
+    ("kind", "text", "error", "message"),
     [
-        ("OOM when allocating tensor", OutOfMemoryError, "batches of 4 examples of 16×16 nodes"),
-        ("logs/a.v2; No space left on device", OutputError, "No space left"),
+        (ResourceExhaustedError, "OOM when allocating", OutOfMemoryError, "4 examples of 16×16 n"),
+        (ResourceExhaustedError, os.strerror(errno.ENOSPC), OutputError, "No space left"),
+        (ResourceExhaustedError, os.strerror(errno.EDQUOT), OutputError, "quota"),
+        (OutOfRangeError, os.strerror(errno.EFBIG), OutputError, "too large"),
+        (OutOfRangeError, "End of sequence", OutOfRangeError, "End of sequence"),
     ],
 )
 def test_a_full_disk_is_not_taken_for_a_lack_of_memory(
-    text, error, message, tiny, data_dir, tmp_path, monkeypatch
+    kind, text, error, message, tiny, data_dir, tmp_path, monkeypatch
 ):
     def fail(session: TrainingSession) -> None:
-        raise tf.errors.ResourceExhaustedError(None, None, text)
+        raise kind(None, None, f"logs/a.v2; {text}")
 
     monkeypatch.setattr(loop, "run_epochs", fail)
     with pytest.raises(error, match=message):
