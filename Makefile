@@ -42,7 +42,7 @@ test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'not wheel' -n $(TEST_PROCESSES) --dist loadfile
 
 test-machines: $(STAMP)  ## run the tests that compute with other kernels of BLAS, and with plain NumPy
-	$(BIN)/python -m tests.machines
+	$(BIN)/python -m benchmarks.machines
 
 test-wheel: $(STAMP)  ## build what is released, and try it in bare environments (up to 9 GB, minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build twine

@@ -1,5 +1,3 @@
-"""What tests of exports share."""
-
 from importlib.util import find_spec
 
 import pytest
