@@ -45,15 +45,6 @@ class Machine:
         words = [self.kernel or "own kernel", f"{self.threads} threads"]
         return ", ".join([*words, *(["plain NumPy"] if self.plain else [])])
 
-    def environment(self, dispatched: list[str]) -> dict[str, str]:
-        variables = {"OPENBLAS_NUM_THREADS": str(self.threads)}
-        if self.kernel:
-            variables["OPENBLAS_CORETYPE"] = self.kernel
-        if self.plain:
-            variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(dispatched)
-            variables["TF_ENABLE_ONEDNN_OPTS"] = "0"
-        return os.environ | variables
-
 
 MACHINES = (
     Machine("Haswell", "Haswell", 1, "AVX2"),  # Zen's, too
@@ -74,7 +65,12 @@ def libraries(environment: dict[str, str]) -> tuple[list[str], list[int], list[s
 
 def failure(machine: Machine, dispatched: list[str], pytest_options: Sequence[str]) -> str:
     """Run the tests; what went wrong, or ""."""
-    environment = machine.environment(dispatched)
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": str(machine.threads)}
+    if machine.kernel:
+        environment["OPENBLAS_CORETYPE"] = machine.kernel
+    if machine.plain:
+        environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(dispatched)
+        environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
     kernels, threads, features, _ = libraries(environment)
     if machine.kernel and kernels != [machine.shown_as]:
         return f"OpenBLAS took the kernels {kernels}"

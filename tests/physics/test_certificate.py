@@ -8,8 +8,8 @@ import pytest
 from diffkeras.physics import solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.physics.solution import certify
-from diffkeras.physics.solvers.correction import inverse_norm_bound
 from tests.helpers.plain_equations import matrix_of
 
 

@@ -79,15 +79,10 @@ def test_a_surrogate_of_several_media_has_no_single_one(tiny):
 
 
 @pytest.fixture(scope="module")
-def exported(surrogate, tmp_path_factory):
+def served(surrogate, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "surrogate"
     export_saved_model(surrogate, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def served(exported):
-    return tf.saved_model.load(str(exported))
+    return tf.saved_model.load(str(path))
 
 
 @pytest.mark.parametrize("value", [-1e-3, np.nan, np.inf])

@@ -12,7 +12,7 @@ import diffkeras as dk
 from diffkeras.physics import MichaelisMenten, certify, solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.proofs.barrier import Barrier, barrier_of
-from diffkeras.physics.solvers.correction import rounding_allowance
+from diffkeras.physics.proofs.rounding import rounding_allowance
 from tests.helpers.random_problems import moderate_problem
 
 
