@@ -103,6 +103,7 @@ def test_a_bad_value_is_refused(place, data_dir, run_dir, command, name, value):
         # the value, the path in it that is wrong, or the option or the key that it was given for
         shown = value.encode(errors="backslashreplace").decode()
         places = (value.partition("/")[0], value.rpartition("/")[0], value.partition("=")[0])
+        places += (value.partition(":")[2].partition("=")[0],)  # of 1:uptake=-1
         options = next(p.opts for p in main.commands[command].params if p.name == name)
         said = (shown, *places, name.replace("_", " "), *options)
         assert any(word.strip() and word in result.stderr for word in said), result.stderr
