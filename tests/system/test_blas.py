@@ -56,7 +56,6 @@ def seen(monkeypatch):
     [
         (lambda: solve(IMAGE), 1),
         (lambda: solve(IMAGE, threads=2), 2),
-        (lambda: solve(IMAGE[None]), 1),
         (lambda: certify(0 * IMAGE, IMAGE).error_bound, 1),
     ],
 )
