@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from diffkeras import __version__
-from diffkeras.errors import RunError
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_csv
 from diffkeras.system.environment import available_cores, processor, source_commit
@@ -103,29 +102,3 @@ def table_text(file: Path) -> str:
     texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
     caption = with_versions(captions[0][0], [made_with for _, made_with in captions])
     return f"{markdown_table(columns, rows, texts)}\n\n{caption}.\n"
-
-
-def write_rows(
-    rows: list[list[str]], columns: list[str], output: Path, caption: str, order: Sequence[str]
-) -> None:
-    """Write rows into a table that may be there, and keep its others, named by their first cells.
-
-    Rows that are not in `order` come last. Rows with another caption, so from another machine, are
-    dropped. A RunError says that the file there is another table, or none.
-    """
-    table: dict[str, tuple[list[str], str]] = {}
-    if (file := output.with_suffix(".csv")).exists():
-        try:
-            found = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{file} can't be read: {error}; move it, or give --output") from None
-        for row in found:
-            if {*row} != {*columns, CAPTION}:
-                raise RunError(f"{file} is another table; move it, or give another --output")
-            before, made_with = without_versions(row[CAPTION])
-            if before == caption:
-                table[row[columns[0]]] = [row[c] for c in columns], made_with
-    table |= {row[0]: (row, version()) for row in rows}
-    names = [*(name for name in order if name in table), *(n for n in table if n not in order)]
-    kept, versions = zip(*(table[name] for name in names), strict=True)
-    write_table(list(kept), columns, output, caption, versions)

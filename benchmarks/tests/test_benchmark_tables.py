@@ -1,6 +1,5 @@
 """The programs of `benchmarks/`, their published tables, and how tables are written."""
 
-import csv
 import importlib
 import re
 import shutil
@@ -17,11 +16,9 @@ from benchmarks.shared.tables import (
     table_text,
     with_versions,
     without_versions,
-    write_rows,
     write_table,
 )
 from diffkeras import __version__
-from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -128,19 +125,6 @@ def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_
     assert made.read_text() == published.read_text()
 
 
-@pytest.mark.parametrize("accuracy", ["1e-03", "Galerkin"])
-def test_verdicts_of_families_need_rows_of_all_accuracies(accuracy, tmp_path):
-    from benchmarks.families.judged import write_verdicts
-
-    lines = (RESULTS / "families.csv").read_text().splitlines()
-    lost = next(line for line in lines if f', {accuracy}"' in line)
-    lines.remove(lost)
-    (tmp_path / "families.csv").write_text("\n".join(lines))
-    name = lost.split('"')[1]
-    with pytest.raises(RunError, match=f"no row '{name}'; measure the problem again"):
-        write_verdicts(tmp_path / "families", "here")
-
-
 def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
     from benchmarks.model_cards import main
 
@@ -151,22 +135,6 @@ def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
         path.unlink()
     CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
     assert {path: path.read_text() for path in cards} == cards
-
-
-def test_rows_survive_a_table_that_is_stopped_while_it_is_written(tmp_path, monkeypatch):
-    def write(name):
-        write_rows([[name, "1"]], ["name", "figure"], tmp_path / "table", "here", [])
-
-    def stopped(file):
-        raise KeyboardInterrupt
-
-    write("first")
-    with monkeypatch.context() as patch:
-        patch.setattr(csv, "writer", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            write("lost")
-    write("second")
-    assert [row["name"] for row in read_csv(tmp_path / "table.csv")] == ["first", "second"]
 
 
 @pytest.mark.parametrize(
@@ -184,24 +152,11 @@ def test_captions_end_with_version_and_commit(commit, words, monkeypatch):
     assert without_versions(caption) == ("Measured here", words)
 
 
-def test_rows_of_other_versions_stay_and_name_theirs(tmp_path, monkeypatch):
-    write_table([["old", "1"]], ["name", "error"], tmp_path / "table", "here", [""])
-    for version in ("0.3 (commit a)", "0.3 (commit b)"):
-        monkeypatch.setattr(tables, "version", lambda version=version: version)
-        write_rows([[version, "2"]], ["name", "error"], tmp_path / "table", "here", [])
+def test_a_table_names_the_versions_of_its_rows(tmp_path):
+    rows, versions = [["a", "1"], ["b", "2"], ["c", "3"]], ["", "0.3 (commit a)", "0.3 (commit b)"]
+    write_table(rows, ["name", "error"], tmp_path / "table", "here", versions)
     captions = [row[CAPTION] for row in read_csv(tmp_path / "table.csv")]
     made = "here. Made with diffkeras 0.3 (commit"
     assert captions == ["here", f"{made} a)", f"{made} b)"]
     last = table_text(tmp_path / "table.csv").splitlines()[-1]
     assert last == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
-
-
-def test_new_rows_join_those_of_the_same_machine(tmp_path):
-    def write(*rows: list[str], caption: str = "here") -> list[str]:
-        write_rows(list(rows), ["name", "error"], tmp_path / "table", caption, ["a", "b"])
-        lines = (tmp_path / "table.csv").read_text().splitlines()[1:]
-        return [line.rpartition(",")[0] for line in lines]
-
-    assert write(["solver", "0"], ["b", "2"]) == ["b,2", "solver,0"]
-    assert write(["a", "1"], ["b", "3"]) == ["a,1", "b,3", "solver,0"]
-    assert write(["a", "4"], caption="elsewhere") == ["a,4"]
