@@ -8,7 +8,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.arbiter.readings import MANY_SINKS, MOLECULES, ONE_SINK, UnitTest
+from benchmarks.arbiter.readings import MOLECULES, TESTS, UnitTest
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Published:
     @classmethod
     def of(cls, row: dict[str, str]) -> "Published":
         """A row of the file."""
-        test = {each.name: each for each in (ONE_SINK, MANY_SINKS)}[row["test"]]
         value = float(row["value"]) / (1.0 if row["unit"] == "µM" else MOLECULES)
-        return cls(test, row["program"], value, row["reading"] or None, row["what is known"])
+        return cls(
+            TESTS[row["test"]], row["program"], value, row["reading"] or None, row["what is known"]
+        )
 
 
 with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:

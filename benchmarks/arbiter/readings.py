@@ -1,14 +1,18 @@
 """The readings of the tests' specifications, each as a problem with a proven steady value.
 
+What each takes the specification to mean is in `readings.csv`.
+
 The specifications are from PerMedCoE (Appendix 1 of the README of
 https://github.com/PerMedCoE/observatory_benchmark, commit 237de17b): a box with 10 µM of a
 substrate on its boundary, none inside at the start, D = 2000 µm²/min, no decay, and cells that take
 up "20 uM/min = 12044 substrates/min", followed for 10 minutes or until nothing changes.
 """
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +46,7 @@ class UnitTest:
 ONE_SINK = UnitTest("one sink", 60.0, 10.0, "the central voxel")
 MANY_SINKS = UnitTest("1,000 sinks", 240.0, 10.0, "the mean of all voxels")
 CHEMOTAXIS = UnitTest("chemotaxis", 120.0, 10.0, "the gradient at the cell")
+TESTS = {test.name: test for test in (ONE_SINK, MANY_SINKS, CHEMOTAXIS)}
 
 
 @dataclass(frozen=True)
@@ -181,117 +186,44 @@ def corner(outer: object, *, secretes: bool = False) -> dk.Problem:
 
 ONE, MANY, APART = sinks_of(3), sinks_of(12), sinks_apart()
 
-# test → name → what it takes the specification to mean, and its problem
-TABLE: dict[UnitTest, dict[str, tuple[str, Callable[[], dk.Problem]]]] = {
+# test → name → its problem
+PROBLEMS: dict[UnitTest, dict[str, Callable[[], dk.Problem]]] = {
     ONE_SINK: {
-        "zero-order": (
-            "20 µM/min from the cell's voxel of 20 µm; the outer 26 voxels hold 10 µM",
-            partial(held_voxels, ONE, taken=UPTAKE),
-        ),
-        "zero-order-molecules": (
-            "the same, but 12044 molecules/min in all, so 20/8000 µM/min in the voxel",
-            partial(held_voxels, ONE, taken=UPTAKE / VOXEL**3),
-        ),
-        "first-order-weighted": (
-            "in proportion, 12044/min times the cell's 1 µm³ over the voxel's 8000 µm³",
-            partial(held_voxels, ONE, rate=WEIGHTED),
-        ),
-        "first-order": (
-            "in proportion, 2/min, which is 20 µM/min at 10 µM",
-            partial(held_voxels, ONE, rate=UPTAKE / HELD),
-        ),
-        "saturating": (
-            "at most 20 µM/min, half of it at 1 µM (which the specification doesn't name)",
-            partial(held_voxels, ONE, law=saturates),
-        ),
-        "per-time-step": (
-            '20 µM in each 0.01 min ("\\lamba = 20uM/0.01min"), stopping at 0',
-            partial(held_voxels, ONE, law=partial(stops_at_zero, most=UPTAKE / 0.01)),
-        ),
-        "faces": (
-            "20 µM/min; the faces of the box hold 10 µM, and all 27 voxels are free",
-            partial(held_faces, ONE, VOXEL, stops_at_zero(ONE)),
-        ),
-        "fine": (
-            "the same, with the cell as a cube of 9³ of 27³ nodes (value at its centre)",
-            fine_cube,
-        ),
-        "nodes": (
-            "20 µM/min from 20 µm around the central of 3³ nodes, which are 30 µm apart",
-            partial(held_voxels, ONE, 30.0, taken=UPTAKE * (VOXEL / 30) ** 3),
-        ),
-        "nodes-quadrature": (
-            "the same, with the part of it that four points in each tetrahedron find",
-            partial(held_voxels, ONE, 30.0, taken=UPTAKE * quadrature_share(30.0)),
-        ),
-        "producing": (
-            "the outer voxels produce 10 µM/min, no flux at the walls; in proportion, 1.5055/min",
-            partial(producing_voxels, rate=WEIGHTED),
-        ),
-        "producing-zero-order": (
-            "the same, with an uptake of 20 µM/min",
-            partial(producing_voxels, taken=UPTAKE),
-        ),
+        "zero-order": partial(held_voxels, ONE, taken=UPTAKE),
+        "zero-order-molecules": partial(held_voxels, ONE, taken=UPTAKE / VOXEL**3),
+        "first-order-weighted": partial(held_voxels, ONE, rate=WEIGHTED),
+        "first-order": partial(held_voxels, ONE, rate=UPTAKE / HELD),
+        "saturating": partial(held_voxels, ONE, law=saturates),
+        "per-time-step": partial(held_voxels, ONE, law=partial(stops_at_zero, most=UPTAKE / 0.01)),
+        "faces": partial(held_faces, ONE, VOXEL, stops_at_zero(ONE)),
+        "fine": fine_cube,
+        "nodes": partial(held_voxels, ONE, 30.0, taken=UPTAKE * (VOXEL / 30) ** 3),
+        "nodes-quadrature": partial(held_voxels, ONE, 30.0, taken=UPTAKE * quadrature_share(30.0)),
+        "producing": partial(producing_voxels, rate=WEIGHTED),
+        "producing-zero-order": partial(producing_voxels, taken=UPTAKE),
     },
     MANY_SINKS: {
-        "zero-order": (
-            "20 µM/min from each of the 10³ inner voxels; the outer 728 hold 10 µM",
-            partial(held_voxels, MANY, taken=UPTAKE),
-        ),
-        "zero-order-stopping": (
-            "the same, but no cell takes up more than there is",
-            partial(held_voxels, MANY, law=stops_at_zero),
-        ),
-        "zero-order-molecules": (
-            "12044 molecules/min from each cell, so 20/8000 µM/min in its voxel",
-            partial(held_voxels, MANY, taken=UPTAKE / VOXEL**3),
-        ),
-        "first-order-weighted": (
-            "in proportion, 1.5055/min in the 10³ inner voxels",
-            partial(held_voxels, MANY, rate=WEIGHTED),
-        ),
-        "first-order-apart": (
-            "the same, with cells 23 µm apart, 729 of them inside and 271 in held voxels",
-            partial(held_voxels, APART, rate=WEIGHTED),
-        ),
-        "first-order": (
-            "in proportion, 2/min in the 10³ inner voxels",
-            partial(held_voxels, MANY, rate=UPTAKE / HELD),
-        ),
-        "saturating": (
-            "at most 20 µM/min, half of it at 1 µM",
-            partial(held_voxels, MANY, law=saturates),
-        ),
-        "faces": (
-            "20 µM/min, stopping at 0; the faces hold 10 µM, and all 12³ voxels are free",
-            partial(held_faces, MANY, VOXEL, stops_at_zero(MANY)),
-        ),
-        "nodes-quadrature": (
-            "12³ nodes 30 µm apart; half of the points of each tetrahedron take up 20 µM/min",
-            partial(held_voxels, MANY, 30.0, taken=UPTAKE / 2),
-        ),
+        "zero-order": partial(held_voxels, MANY, taken=UPTAKE),
+        "zero-order-stopping": partial(held_voxels, MANY, law=stops_at_zero),
+        "zero-order-molecules": partial(held_voxels, MANY, taken=UPTAKE / VOXEL**3),
+        "first-order-weighted": partial(held_voxels, MANY, rate=WEIGHTED),
+        "first-order-apart": partial(held_voxels, APART, rate=WEIGHTED),
+        "first-order": partial(held_voxels, MANY, rate=UPTAKE / HELD),
+        "saturating": partial(held_voxels, MANY, law=saturates),
+        "faces": partial(held_faces, MANY, VOXEL, stops_at_zero(MANY)),
+        "nodes-quadrature": partial(held_voxels, MANY, 30.0, taken=UPTAKE / 2),
     },
     CHEMOTAXIS: {
-        "held-closed": (
-            "the source voxel in a corner holds 10 µM, no flux at the walls",
-            partial(corner, "reflecting"),
-        ),
-        "held-absorbing": (
-            "the source voxel holds 10 µM, and the walls hold 0",
-            partial(corner, "absorbing"),
-        ),
-        "secreting-closed": (
-            "the source voxel secretes 10 µM/min, no flux at the walls",
-            partial(corner, "reflecting", secretes=True),
-        ),
-        "secreting-absorbing": (
-            "the source voxel secretes 10 µM/min, and the walls hold 0",
-            partial(corner, "absorbing", secretes=True),
-        ),
+        "held-closed": partial(corner, "reflecting"),
+        "held-absorbing": partial(corner, "absorbing"),
+        "secreting-closed": partial(corner, "reflecting", secretes=True),
+        "secreting-absorbing": partial(corner, "absorbing", secretes=True),
     },
 }
+with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+    _, *_rows = csv.reader(file)
 READINGS = tuple(
-    Reading(test, key, *row) for test, rows in TABLE.items() for key, row in rows.items()
+    Reading(TESTS[test], key, text, PROBLEMS[TESTS[test]][key]) for test, key, text in _rows
 )
 
 

@@ -14,8 +14,7 @@ ROOT = Path(__file__).parents[2]
 def value(test: str, key: str) -> tuple[float, float]:
     from benchmarks.arbiter import readings
 
-    tests = {each.name: each for each in (readings.ONE_SINK, readings.MANY_SINKS)}
-    reading = readings.reading_of(tests[test], key)
+    reading = readings.reading_of(readings.TESTS[test], key)
     return reading.value(dk.solve(reading.problem()))
 
 
