@@ -6,7 +6,8 @@
 
 A shipped surrogate is a run directory below `diffkeras/surrogates/shipped_models`, named after its
 configuration. Its card is `card.md` there, which `docs/models.md` shows, and `card.json` has the
-errors. The images are of the test split of a seed of their own, so that none of them was seen in
+errors. The first paragraph of a card and its limits are written by hand; this program adds the
+rest. The images are of the test split of a seed of their own, so that none of them was seen in
 training. Errors are differences from the exact field in double precision, relative to its largest
 value.
 """
@@ -15,7 +16,6 @@ import docs.quiet_tensorflow  # noqa: F401
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, with_versions
-from diffkeras.config import Config
+from diffkeras.config import Config, shipped_configs
 from diffkeras.graph import TensorSolver
 from diffkeras.graph.export import solver_arguments
 from diffkeras.physics import ExampleRecipe, solve
@@ -43,10 +43,11 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json, write_text
 
 FILES = (CONFIG, RUN_FILE, HISTORY, WEIGHTS)
-LARGEST_SIZE = 5_000_000  # bytes
 SEED = 20261126  # of the images; training has another
 TOLERANCE = 1e-12  # of the exact fields
 IMAGES = {64: 40, 128: 40, 256: 20, 512: 10}  # side → images of each source count
+COUNTS = {"default": (1, 5, 10, 20)}  # source counts of the images
+FEW_COUNTS = (1, 3, 5)  # of all others
 COLUMNS = {
     "lattice": "nodes",
     "sources": "sources",
@@ -60,99 +61,16 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What people have to know about a shipped surrogate."""
-
-    purpose: str  # what it is, and when to use it
-    limits: tuple[str, ...]  # what it can't do
-    config: str  # the name of the configuration that trains it
-    counts: tuple[int, ...]  # source counts of the images
-
-
-SUBJECTS = {
-    "default": Subject(
-        "Sources hold fixed values. Rounds of conjugate gradients with learned windows, and no "
-        "network ([corrections](architectures.md#corrections)). It has the smallest errors of all "
-        "surrogates here.",
-        (
-            "One medium: diffusion length 20 lattice steps, absorbing boundary.",
-            "The more sources there are and the closer they are, the larger the error. The bound "
-            "of a prediction holds for sources of any shape, size and number.",
-            "In a uniform medium, `dk.solve` is exact and quicker.",
-        ),
-        "models/default",
-        (1, 5, 10, 20),
-    ),
-    "production": Subject(
-        "Sources produce. A U-Net without knowledge of the equation.",
-        (
-            "**Use `dk.solve` instead**: with production in a uniform medium, one transform pair "
-            "is exact. This network is an object of study.",
-            "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "
-            "5 lattice steps, 1 to 5 of them.",
-            "Other lattices than 64×64 nodes are not what it was trained on: see the table.",
-        ),
-        "models/production",
-        (1, 3, 5),
-    ),
-    "tissue": Subject(
-        "Vessels hold fixed values, in media that vary: cells take up, and regions differ in "
-        "diffusivity. Rounds of conjugate gradients with learned multigrid cycles, and no network "
-        "([media that vary](architectures.md#media-that-vary)). `predict` takes the maps of "
-        "diffusivity and decay.",
-        (
-            "The log warns of maps beyond the trained ranges; errors may be larger there. "
-            "The bound of a prediction holds for any map.",
-            "A proof takes about as long as `dk.solve`. Use the surrogate for fields without a "
-            "proof, in batches.",
-        ),
-        "models/tissue",
-        (1, 3, 5),
-    ),
-    "saturating_tissue": Subject(
-        "Vessels hold fixed values in tissue whose cells take up by Michaelis–Menten kinetics or "
-        "secrete, and whose regions differ in diffusivity. Inexact Newton steps with learned "
-        "multigrid cycles, and no network ([media that vary](architectures.md#media-that-vary)). "
-        "`predict` takes the maps of diffusivity, uptake, saturation and production.",
-        (
-            "The log warns of maps beyond the trained ranges; errors may be larger there. "
-            "The bound of a prediction holds for any map.",
-            "Whether it pays, with and without a proof: "
-            "[Should I use a surrogate?](should_i_use_a_surrogate.md#proven-errors)",
-        ),
-        "models/saturating_tissue",
-        (1, 3, 5),
-    ),
-    "quickstart": Subject(
-        "Sources hold fixed values. A small network of the paper's architecture, trained by "
-        "another recipe for minutes, as by `make quickstart`.",
-        (
-            "An object of study: `default` has far smaller errors.",
-            "One medium: diffusion length 20 lattice steps, absorbing boundary. Sources of radius "
-            "5 lattice steps, 1 to 5 of them.",
-            "It misses the known values on the sources: its largest errors are at their rims.",
-            "Other lattices than 64×64 nodes are not what it was trained on: see the table.",
-        ),
-        "quickstart",
-        (1, 3, 5),
-    ),
-}
-
-
 def ship(run_dir: Path, output: Path) -> str:
     """Copy what a shipped surrogate needs of a run into its directory, and return its name."""
     run = Run.open(run_dir)
     name = run.config().name
-    if name not in SUBJECTS:
-        raise click.ClickException(
-            f"{run_dir} is named {name!r}; SUBJECTS in {__file__} describes {', '.join(SUBJECTS)}"
-        )
-    size = sum((run.path / file).stat().st_size for file in FILES)
-    if size > LARGEST_SIZE:
-        raise click.ClickException(f"{run_dir} has {size:,} bytes, more than {LARGEST_SIZE:,}")
     target = output / name
-    target.mkdir(parents=True, exist_ok=True)
+    if not (target / "card.md").is_file():
+        raise click.ClickException(
+            f"there is no {target / 'card.md'}; write what {name} is and when to use it, and "
+            "below 'Limits:' a list of what it can't do, as in the cards beside it"
+        )
     for file in FILES:
         shutil.copyfile(run.path / file, target / file)
     state = Run(target).state()
@@ -197,7 +115,7 @@ def score_all(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a card."""
     surrogate, name = load_surrogate(path), path.name
     for side, images in IMAGES.items():
-        for count in SUBJECTS[name].counts:
+        for count in COUNTS.get(name, FEW_COUNTS):
             found = score(surrogate, side, count, images, SEED)
             click.echo(f"{name}, {side}×{side}, {count} source(s): MAE {found['mae']:.2g}")
             yield {"lattice": side, "sources": count, "images": images, **found}
@@ -207,6 +125,8 @@ def describe(path: Path) -> list[tuple[str, str]]:
     """The facts of a card."""
     run = Run.open(path)
     config, state = run.config(), run.state()
+    own = (shipped_configs() / "models" / f"{path.name}.yaml").is_file()
+    name = f"models/{path.name}" if own else path.name
     data, physics = config.data, config.physics
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
@@ -226,8 +146,7 @@ def describe(path: Path) -> list[tuple[str, str]]:
         ),
         (
             "trained by",
-            f"`diffkeras generate --config {SUBJECTS[path.name].config}`, then "
-            f"`diffkeras train --config {SUBJECTS[path.name].config}`",
+            f"`diffkeras generate --config {name}`, then `diffkeras train --config {name}`",
         ),
         ("licence", "Apache 2.0"),
     ]
@@ -266,17 +185,18 @@ def _span(ends: tuple[float, float]) -> str:
 
 
 def write_card(path: Path, card: dict[str, Any]) -> None:
-    """Write `card.md` from the errors of `card.json`."""
-    subject, rows = SUBJECTS[path.name], card["errors"]
+    """Write the tables of `card.md` between its texts, from the errors of `card.json`."""
+    purpose, *others = (path / "card.md").read_text(encoding="utf-8").strip().split("\n\n")
+    limits, rows = others[others.index("Limits:") + 1], card["errors"]
     columns = [title for key, title in COLUMNS.items() if key in rows[0]]
     in_graph = ""
     if "graph_bound_over_error" in rows[0]:
         in_graph = (
             "; and, in the median, the bound of `certified` in a SavedModel over the same error"
         )
-    lines = [subject.purpose, "", markdown_table(["", ""], describe(path), texts=[""])]
-    lines += ["", "Limits:", "", *(f"- {limit}" for limit in subject.limits), ""]
+    lines = [purpose, "", markdown_table(["", ""], describe(path), texts=[""]), ""]
     lines += [
+        *("Limits:", "", limits, ""),
         f"Errors on images that are drawn as in the training, with seed {card['seed']}, "
         "relative to the largest value of the exact field: mean over all nodes, the error that "
         "99 % of the nodes don't exceed, and the largest. The last columns are the proven bound "

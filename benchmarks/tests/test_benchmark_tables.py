@@ -131,8 +131,9 @@ def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
     shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
     cards = {path: path.read_text() for path in tmp_path.glob("*/card.md")}
     assert cards
-    for path in cards:
-        path.unlink()
+    for path, text in cards.items():
+        purpose, _, *limits = text.split("\n\n")[:4]
+        path.write_text("\n\n".join([purpose, *limits]))
     CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
     assert {path: path.read_text() for path in cards} == cards
 
