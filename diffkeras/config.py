@@ -291,8 +291,15 @@ def shipped_configs() -> Path:
     return shipped
 
 
-def find_config(name: str | Path) -> Path:
-    """The file of a configuration: a path, or the name of one that diffkeras ships."""
+def origin_of(path: Path) -> str:
+    """How errors name the file of a configuration: a shipped one by its name."""
+    if not path.is_relative_to(shipped := shipped_configs()):
+        return str(path)
+    return f"configuration {path.relative_to(shipped).with_suffix('').as_posix()}"
+
+
+def find_config(name: str | Path, *, study: bool = False) -> Path:
+    """The file of a configuration or study: a path, or the name of one that diffkeras ships."""
     if not isinstance(name, str | Path):
         raise ConfigurationError(
             f"give the name of a file, or of a shipped configuration, not {short(name)}; "
@@ -307,11 +314,15 @@ def find_config(name: str | Path) -> Path:
         return candidate
     if os.path.isdir(path):
         raise ConfigurationError(f"{path} is a directory; give the file of a configuration in it")
-    names = [p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")]
+    names = [
+        path.relative_to(shipped).with_suffix("").as_posix()
+        for path in shipped.rglob("*.yaml")
+        if (path.parent.name == "studies") == study
+    ]
     alike = get_close_matches(str(name)[:MOST_COMPARED], names, n=3, cutoff=0.0)
     raise ConfigurationError(
-        f"there is no configuration file {short(str(name))}; give a path, or the name of one of "
-        f"the {len(names)} shipped ones, such as {', '.join(alike)}"
+        f"there is no {'study' if study else 'configuration'} file {short(str(name))}; give a path,"
+        f" or the name of one of the {len(names)} shipped ones, such as {', '.join(alike)}"
     )
 
 
@@ -335,15 +346,15 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
             f"overrides must be a mapping of keys to values, not {short(overrides)}"
         )
     path = find_config(name)
-    raw = read_yaml(path)
+    raw, origin = read_yaml(path), origin_of(path)
     if raw is None:
-        raise ConfigurationError(f"{path} is empty; write {{}} for the default of every key")
+        raise ConfigurationError(f"{origin} is empty; write {{}} for the default of every key")
     if isinstance(raw, dict) and not STUDY_KEYS.isdisjoint(raw):
         raise ConfigurationError(
-            f"{path} is a study, no configuration; run it by `diffkeras study --config {name}`"
+            f"{origin} is a study; run it by `diffkeras study --config {name}`"
         )
     if not overrides or not isinstance(raw, dict):
-        return _checked_keys(parse_config(raw, str(path)), _model_keys(raw), str(path))
+        return _checked_keys(parse_config(raw, origin), _model_keys(raw), origin)
     changed = deepcopy(raw)
     changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
     try:
@@ -351,13 +362,13 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
             set_key(changed, key, value)
         config = parse_config(changed)
     except ConfigurationError as error:
-        parse_config(raw, str(path))  # an error of the file alone names no override
-        raise ConfigurationError(f"{path} with {changes}: {error}") from None
+        parse_config(raw, origin)  # an error of the file alone names no override
+        raise ConfigurationError(f"{origin} with {changes}: {error}") from None
     own = [key for name, value in overrides.items() for key in settings(name, value)]
     # the file may have keys of the architecture that an override replaces
     if "model.architecture" not in own:
-        _checked_keys(config, _model_keys(raw), str(path))
-    return _checked_keys(config, own, f"{path} with {changes}")
+        _checked_keys(config, _model_keys(raw), origin)
+    return _checked_keys(config, own, f"{origin} with {changes}")
 
 
 def _model_keys(raw: Any) -> Iterator[str]:

@@ -84,6 +84,7 @@ def compare(
     for name in problems:
         get_problem(name)
     check_replaceable(path, TABLE, FILES)
+    logger.info(f"preparing the methods for {len(problems) * len(sides)} problem(s)")
     processes = processes or available_cores()
     if has_tensorflow() or surrogates:
         load_tensorflow()

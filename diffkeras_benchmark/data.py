@@ -5,12 +5,9 @@ from pathlib import Path
 
 from diffkeras.errors import DataError, OutputError
 from diffkeras.system.array_files import read_arrays
+from diffkeras.system.atomic_files import check_file
 from diffkeras.system.progress import progress_bar
-from diffkeras_benchmark.archive import (
-    BenchmarkSplit,
-    read_archive,
-    write_archive,
-)
+from diffkeras_benchmark.archive import BenchmarkSplit, read_archive, write_archive
 from diffkeras_benchmark.croissant import card_of, write_card
 from diffkeras_benchmark.splits import public_split
 
@@ -58,7 +55,8 @@ def write_split(
 
 
 def _check_output(path: Path) -> None:
-    """Raise an OutputError if a split, or its card, would replace a file of the user."""
+    """Raise an OutputError if a split can't be written, or would replace a file of the user."""
+    check_file(path)
     card = card_of(path)
     if path.exists():
         try:

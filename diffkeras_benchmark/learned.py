@@ -8,12 +8,7 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import (
-    ComputedFields,
-    Method,
-    network_fields,
-    with_sources_set,
-)
+from diffkeras.evaluation.methods import ComputedFields, Method, network_fields, with_sources_set
 
 if TYPE_CHECKING:
     from diffkeras.surrogates.surrogate import Surrogate

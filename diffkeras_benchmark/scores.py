@@ -92,7 +92,7 @@ class ProblemScores:
     def steps(self) -> int:
         """Steps of `measure` that a progress bar counts."""
         calls = len(self.effort.batch_sizes) * (self.effort.rounds + 1)
-        return len(self.methods) * (self.images + calls)
+        return self.images + len(self.methods) * (self.images + calls)
 
     def measure(self, on_steps: Callable[[int], object]) -> dict[str, Any]:
         """Errors and times of all methods, and what follows from them, as plain data.
@@ -100,7 +100,7 @@ class ProblemScores:
         `on_steps` is called with numbers of steps that are done.
         """
         sizes, rounds = self.effort.batch_sizes, self.effort.rounds
-        images, methods = self._draw(), self.methods
+        images, methods = self._draw(on_steps), self.methods
         errors = {method.name: measure_errors(method, images, on_steps) for method in methods}
         times = {
             str(size): measure_times(methods, images, size, rounds, on_steps) for size in sizes
@@ -134,13 +134,15 @@ class ProblemScores:
             "surrogates": [self._training(entry, rows) for entry in self.entries],
         }
 
-    def _draw(self) -> ImageBatch:
+    def _draw(self, on_steps: Callable[[int], object]) -> ImageBatch:
         """The first images of each source count, in turn, so that a batch has several of them."""
-        counts, numbers = self.config.data.sources, range(self._each)
-        divided = self.config.data.divide_by_maximum
-        parts = [draw_images(self.config, count, numbers) for count in counts]
-        in_turn = np.arange(self.images).reshape(len(counts), self._each).T.ravel()
-        return joined([part.solve(divide_by_maximum=divided) for part in parts], in_turn)
+        data, parts = self.config.data, []
+        for count in data.sources:
+            images = draw_images(self.config, count, range(self._each))
+            parts.append(images.solve(divide_by_maximum=data.divide_by_maximum))
+            on_steps(self._each)
+        in_turn = np.arange(self.images).reshape(len(parts), self._each).T.ravel()
+        return joined(parts, in_turn)
 
     def _training(self, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What a surrogate cost, with the verdicts on the methods that start from it."""

@@ -20,12 +20,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.images import ImageBatch, draw_images
-from diffkeras_benchmark.problems import (
-    PROBLEMS,
-    SHIFTS,
-    SPLITS,
-    TRAINING_IMAGES,
-)
+from diffkeras_benchmark.problems import PROBLEMS, SHIFTS, SPLITS, TRAINING_IMAGES
 
 PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
 SIDES = tuple(TRAINING_IMAGES)

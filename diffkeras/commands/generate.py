@@ -29,9 +29,7 @@ SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # of each shown source count
 
 
-@command(
-    interrupted="finished files are kept; run the same command again to generate the rest",
-)
+@command(interrupted="finished files are kept; run the same command again to generate the rest")
 @config_option("quickstart", "Configuration file, or the name of a shipped one.")
 @override_options(
     "sources", "train_examples", "validation_examples", "test_examples", "stream", "seed"

@@ -1,8 +1,8 @@
 """What `diffkeras solve` and `predict` read: the options of a problem, and its files."""
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -148,9 +148,11 @@ class ProblemFiles:
                     "equal length"
                 )
             each = [{name: stack[k] for name, stack in given.items()} for k in range(counts[0])]
-        problems = []
+        problems: list[Problem] = []
         for number, one in enumerate(each):
-            with numbered("image", number) if self.batch else nullcontext():
+            # `_image` has warned of a single image, by the name of its file
+            once = warnings.catch_warnings(action="ignore", category=UserWarning)
+            with numbered("image", number) if self.batch else once:
                 problems.append(make(one.pop("source_file", None), **one, **keywords))
         return problems
 

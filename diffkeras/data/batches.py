@@ -13,12 +13,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
-from diffkeras.data.examples import (
-    example_reader,
-    solved_examples,
-    with_threads,
-    without_autograph,
-)
+from diffkeras.data.examples import example_reader, solved_examples, with_threads, without_autograph
 from diffkeras.data.section import Split
 from diffkeras.errors import DataError
 

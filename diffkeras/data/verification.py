@@ -43,6 +43,7 @@ def verify(
 
     Raises:
         ConfigurationError: `share` is not from 0 to 1.
+        DataError: there is none of the datasets.
 
     Returns:
         A line for each error, with the file and the example.
@@ -50,6 +51,8 @@ def verify(
     if not 0 <= share <= 1:
         raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
     findings, counts = [], config.data.sources
+    if not any(DatasetConfig.of(n, config).path(Path(data_dir)).exists() for n in counts):
+        check_dataset(config, counts[0], data_dir)  # raises the error
     examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)
     with progress_bar(examples, "Reading", "examples", shown=show_progress) as bar:
         for count in counts:

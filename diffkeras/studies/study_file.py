@@ -13,6 +13,7 @@ from diffkeras.config import (
     find_config,
     is_section,
     load_config,
+    origin_of,
     settings,
 )
 from diffkeras.data.section import Seed
@@ -189,14 +190,16 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         ConfigurationError: no such file, no study, a key or value that can't be used, or two runs
             or test sets that are the same.
     """
-    path = find_config(name)
-    raw = read_yaml(path)
+    path = find_config(name, study=True)
+    raw, origin = read_yaml(path), origin_of(path)
     if not isinstance(raw, Mapping) or STUDY_KEYS.isdisjoint(raw):
-        raise ConfigurationError(f"{path} is no study: it has no `factors`, `variants` or `draws`")
+        raise ConfigurationError(
+            f"{origin} is no study: it has no `factors`, `variants` or `draws`"
+        )
     try:
         return _study(StudyConfig.read(raw), path, overrides or {})
     except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+        raise ConfigurationError(f"{origin}: {error}") from None
 
 
 def _study(section: StudyConfig, path: Path, overrides: Mapping[str, Any]) -> Study:

@@ -12,16 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Self,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from diffkeras.errors import ConfigurationError, PhysicsError
 from diffkeras.system.messages import short

@@ -27,12 +27,7 @@ from scipy import ndimage
 
 from diffkeras.physics.problem.sides import both_sides
 from diffkeras.system.messages import low_to_high
-from diffkeras.view.scales import (
-    CONCENTRATIONS,
-    Transform,
-    channel_of_length,
-    channel_of_map,
-)
+from diffkeras.view.scales import CONCENTRATIONS, Transform, channel_of_length, channel_of_map
 from diffkeras.view.target import pack_target
 from diffkeras.view.trained_problems import ROUNDING, TrainedProblems
 

@@ -111,11 +111,19 @@ def test_a_card_describes_the_file(problem, tiny_split, tmp_path):
         assert of_card == {name for name in arrays if name.endswith("_01")}
 
 
-@pytest.mark.parametrize("name", ["mine.npz", "mine.croissant.json"])
-def test_a_file_of_the_user_is_not_replaced(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "output", "message"),
+    [
+        ("mine.npz", "mine.npz", "is no split that was written earlier"),
+        ("mine.croissant.json", "mine.npz", "is no split that was written earlier"),
+        ("mine", "mine/new.npz", "mine can't be written: Not a directory"),
+    ],
+)
+def test_a_file_of_the_user_is_not_replaced(tmp_path, monkeypatch, name, output, message):
+    monkeypatch.setattr("diffkeras_benchmark.data.write_archive", None)  # refused before the work
     (tmp_path / name).write_text("precious")
-    with pytest.raises(OutputError, match="is no split that was written earlier"):
-        write_split("fixed_values_64", "edges", tmp_path / "mine.npz")
+    with pytest.raises(OutputError, match=message):
+        write_split("fixed_values_64", "edges", tmp_path / output)
     assert (tmp_path / name).read_text() == "precious"
 
 

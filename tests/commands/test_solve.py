@@ -290,7 +290,10 @@ def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, 
     labels = np.zeros((16, 20), np.uint8)
     file = tmp_path / f"labels{suffix}"
     numbers = "whole numbers 1, 2; if they are labels of tissues, use `diffkeras solve --label`"
-    for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, numbers)):
+    images = [(labels, "field is 0 everywhere"), (labels + 1, numbers)]
+    if suffix == ".npy":
+        images.append((np.eye(16)[..., None] * np.ones(3), "labels.npy has shape (16, 16, 3), whi"))
+    for image, warning in images:
         image[3:5, 4] *= 2
         np.save(file, image) if suffix == ".npy" else Image.fromarray(image).save(file)
         result = diffkeras("solve", file, "-o", tmp_path / "field.npy", "--quiet")

@@ -50,6 +50,8 @@ def test_the_paper_is_at_full_scale():
     ("name", "overrides", "message"),
     [
         ("paperr", {}, r"'paperr'.* such as paper, "),
+        ("sources", {}, r"such as (?!.*studies/)"),
+        ("paper", {"data.seed": -1}, r"^configuration paper with data\.seed=-1: data\.seed: "),
         ({"training": {}}, {}, r"not {'training': {}}; to use values, make a Config"),
         (Path(__file__).parent, {}, "is a directory; give the file"),
         ("studies/seeds_reduced", {}, "by `diffkeras study --config studies/seeds"),

@@ -15,12 +15,7 @@ from diffkeras.data.batches import stream_batches, training_batches
 from diffkeras.physics import ExampleRecipe
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.view.target import unpack_target
-from tests.helpers.generation_tools import (
-    dataset_path,
-    examples_hash,
-    generate_dataset,
-    leftovers,
-)
+from tests.helpers.generation_tools import dataset_path, examples_hash, generate_dataset, leftovers
 from tests.helpers.rounding import same_solutions
 from tfds_builders import Builder, DiffusionFieldsConfig
 

@@ -89,6 +89,8 @@ def test_a_missing_shard_and_a_missing_dataset(data_dir):
     missing, absent = verify(tiny_config(sources="2,3"), data_dir)
     assert f"{file} is missing" in missing
     assert "has no dataset of source count 3" in absent
+    with pytest.raises(DataError, match="nothere has no dataset of source count 2 in this"):
+        verify(tiny_config(sources="2,3"), "nothere")
 
 
 def test_files_that_were_swapped(data_dir, monkeypatch):

@@ -17,13 +17,7 @@ from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, Problem, certify, solve
 from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.solvers.table import METHODS
-from tests.helpers.random_problems import (
-    TERMS,
-    KnownProblem,
-    Units,
-    known_problem,
-    random_lattice,
-)
+from tests.helpers.random_problems import TERMS, KnownProblem, Units, known_problem, random_lattice
 
 SECONDS = 20.0  # of CPU for one problem, whose lattice has at most 40 × 40 or 10 × 10 × 10 nodes
 PROVING = ("newton-cg",)  # methods that prove their tolerance

@@ -131,6 +131,13 @@ def test_malformed_studies_are_refused(study_file, content, message):
     assert "\n" not in str(caught.value)
 
 
+def test_names_of_no_study_are_refused_with_the_names_of_studies():
+    with pytest.raises(ConfigurationError, match=r"such as studies/.*, studies/.*, studies/"):
+        load_study("paper_studies")
+    with pytest.raises(ConfigurationError, match=r"^configuration paper is no study"):
+        load_study("paper")
+
+
 def test_variants_are_a_factor(study_file):
     file = study_file.with_name("variants.yaml")
     file.write_text(

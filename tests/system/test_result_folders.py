@@ -10,12 +10,7 @@ import pytest
 from diffkeras.errors import OutputError
 from diffkeras.system import atomic_files, result_folders
 from diffkeras.system.atomic_files import write_json, write_text
-from diffkeras.system.result_folders import (
-    MANIFEST,
-    check_replaceable,
-    claim,
-    replacing_files,
-)
+from diffkeras.system.result_folders import MANIFEST, check_replaceable, claim, replacing_files
 from tests.helpers.counted_calls import CountedCalls
 from tests.helpers.refusals import files_below
 

@@ -12,13 +12,7 @@ from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunErr
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training import loop
-from diffkeras.training.checkpoints import (
-    STATE,
-    Checkpoints,
-    position,
-    read_state,
-    write_state,
-)
+from diffkeras.training.checkpoints import STATE, Checkpoints, position, read_state, write_state
 from tests.helpers.new_process import NewProcess
 from tests.helpers.refusals import files_below, flip_a_bit
 from tests.helpers.stopped_training import hit_at, stop_at

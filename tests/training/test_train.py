@@ -10,13 +10,7 @@ from tensorflow.errors import OutOfRangeError, ResourceExhaustedError
 
 from diffkeras import train
 from diffkeras.config import load_config
-from diffkeras.errors import (
-    ConfigurationError,
-    DataError,
-    OutOfMemoryError,
-    OutputError,
-    RunError,
-)
+from diffkeras.errors import ConfigurationError, DataError, OutOfMemoryError, OutputError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop

@@ -9,11 +9,5 @@ from diffkeras.nn.architectures.unrolled_cg import UNROLLED_CG
 
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
-    for architecture in (
-        ENCODER_DECODER,
-        JOINED_PAIR,
-        U_NET,
-        FOURIER_NEURAL_OPERATOR,
-        UNROLLED_CG,
-    )
+    for architecture in (ENCODER_DECODER, JOINED_PAIR, U_NET, FOURIER_NEURAL_OPERATOR, UNROLLED_CG)
 }

@@ -40,12 +40,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem, check_finite
-from diffkeras.physics.proofs.enclosure import (
-    ESTIMATE_MARGIN,
-    SINGLE_REDUCTION,
-    Goal,
-    LinearSteps,
-)
+from diffkeras.physics.proofs.enclosure import ESTIMATE_MARGIN, SINGLE_REDUCTION, Goal, LinearSteps
 from diffkeras.physics.solvers.correction import corrected
 from diffkeras.physics.solvers.table import solve_equations
 from diffkeras.system.environment import blas_threads

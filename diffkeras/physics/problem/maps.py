@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
-from diffkeras.physics.arguments import (
-    MOST_WHOLE,
-    SHAPES,
-    check_choice,
-    check_number,
-    real_array,
-)
+from diffkeras.physics.arguments import MOST_WHOLE, SHAPES, check_choice, check_number, real_array
 from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem

@@ -5,14 +5,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import (
-    FixedFlux,
-    FixedValue,
-    Medium,
-    Robin,
-    solve,
-    superpose,
-)
+from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin, solve, superpose
 from tests.helpers.plain_equations import solve_reference
 
 SIDES = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
