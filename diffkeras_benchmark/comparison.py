@@ -21,7 +21,7 @@ from diffkeras_benchmark.problems import PROBLEMS, get_problem
 from diffkeras_benchmark.scores import Effort, Entry, ProblemScores
 from diffkeras_benchmark.tables import problem_figure, scoreboard_markdown
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("diffkeras.benchmark")  # which the command prints
 
 SCOREBOARD_FILE = "scoreboard.json"
 TABLE = "scoreboard.md"

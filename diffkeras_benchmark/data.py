@@ -4,14 +4,13 @@ import logging
 from pathlib import Path
 
 from diffkeras.errors import DataError, OutputError
-from diffkeras.system.array_files import read_arrays
-from diffkeras.system.atomic_files import check_file
+from diffkeras.system.array_files import check_file, read_arrays
 from diffkeras.system.progress import progress_bar
 from diffkeras_benchmark.archive import BenchmarkSplit, read_archive, write_archive
 from diffkeras_benchmark.croissant import card_of, write_card
 from diffkeras_benchmark.splits import public_split
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("diffkeras.benchmark")  # which the command prints
 
 FOLDER = "benchmark"  # within the data directory
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_file as check_file  # tenants check places by it
 from diffkeras.system.atomic_files import replacing
 
 
