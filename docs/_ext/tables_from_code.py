@@ -70,26 +70,13 @@ class CommandReference(SphinxDirective):
         self.env.note_reread()  # Sphinx does not notice changes of the code
         found: list[nodes.Node] = []
         for program, group in (("diffkeras", main), ("diffkeras-benchmark", of_benchmark)):
-            found += self._sections(program, group)
+            settings: dict[str, Any] = {**group.context_settings, "terminal_width": HELP_WIDTH}
+            parts = {f"{program} {name}": command for name, command in group.commands.items()}
+            for name, command in {program: group, **parts}.items():
+                text = command.get_help(click.Context(command, info_name=name, **settings))
+                block = nodes.literal_block(text, text, language="text", classes=["help"])
+                found.append(_section(name, name.replace(" ", "-"), block))
         return found
-
-    def _sections(self, program: str, main: click.Group) -> list[nodes.Node]:
-        found: list[nodes.Node] = []
-        context = click.Context(main, info_name=program, **_context_settings(main))
-        for command in (main, *main.commands.values()):
-            name, own = program, context
-            if command is not main:
-                name = f"{program} {command.name}"
-                settings = _context_settings(command)
-                own = click.Context(command, parent=context, info_name=command.name, **settings)
-            text = command.get_help(own)
-            block = nodes.literal_block(text, text, language="text", classes=["help"])
-            found.append(_section(name, name.replace(" ", "-"), block))
-        return found
-
-
-def _context_settings(command: click.Command) -> dict[str, Any]:
-    return {**command.context_settings, "terminal_width": HELP_WIDTH}
 
 
 class ArchitectureTable(SphinxDirective):
