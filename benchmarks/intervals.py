@@ -102,9 +102,9 @@ def tables(rows: pd.DataFrame) -> Iterator[str]:
 
 
 @command(__doc__, "intervals", "the tables, without _BENCHMARK.md", published=("benchmark",))
-@click.option("--benchmark", default="fixed_values_64", show_default=True)
-@click.option("--images", default=200, show_default=True, help="Of each split.")
-@click.option("--data-dir", default="data", show_default=True, type=PATH)
+@click.option("--benchmark", default="fixed_values_64")
+@click.option("--images", default=200, help="Of each split.")
+@click.option("--data-dir", default="data", type=PATH)
 @click.option("--folder", default="leaderboard", type=PATH, help="Of the submissions.")
 def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path) -> None:
     validation = load(benchmark, "validation", data_dir=data_dir)

@@ -43,7 +43,6 @@ def image_of(side: int, count: int) -> NDArray[np.float64]:
 
 
 def solved(image: NDArray) -> Callable[[float], NDArray]:
-    """diffkeras, to a tolerance."""
     return lambda tolerance: dk.solve(image, medium=MEDIUM, tolerance=tolerance).field
 
 
@@ -83,23 +82,19 @@ def proven_reference(side: int, count: int, path: str) -> float:
 
 
 @command(__doc__, "space")
-@click.option("--side", default=128, show_default=True, help="Nodes of a side.")
-@click.option("--count", default=200, show_default=True, help="Number of balls.")
+@click.option("--side", default=128, help="Nodes of a side.")
+@click.option("--count", default=200, help="Number of balls.")
 def main(side: int, count: int, output: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/reference.npy"
-        bound = in_own_process("space", "reference", side=side, count=count, path=path)
+        case: dict[str, Any] = {"side": side, "count": count}
+        bound = in_own_process("space", "reference", path=path, **case)
         results = {}
         for method in METHODS:
             tolerance = ERROR
             while tolerance >= SMALLEST:
-                case: dict[str, Any] = {
-                    "method": method,
-                    "side": side,
-                    "count": count,
-                    "tolerance": tolerance,
-                }
-                found = in_own_process("space", "measure", **case, reference=path)
+                case |= {"method": method, "tolerance": tolerance}
+                found = in_own_process("space", "measure", reference=path, **case)
                 if found["error"] <= ERROR:
                     break
                 tolerance /= 10

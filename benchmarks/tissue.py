@@ -37,21 +37,14 @@ CELLS, VESSELS = 400, 20
 SUBSTRATES = 10
 COLUMNS = ["cells", "share of nodes", "method", "steps", "iterations", "error", "ms", "ratio"]
 
-Places = tuple[np.ndarray, np.ndarray]
 
-
-def random_places(side: int, count: int, rng: np.random.Generator) -> Places:
-    """Rows and columns of cells."""
-    return rng.integers(0, side, count), rng.integers(0, side, count)
-
-
-def uptake_of_cells(side: int, places: Places, radius: float) -> np.ndarray:
-    """Maximum uptake of round cells at these places, of 0.05 to 0.2."""
+def uptake_of_cells(side: int, places: np.ndarray, radius: float) -> np.ndarray:
+    """Maximum uptake of round cells at these places (2, cells), of 0.05 to 0.2."""
     maximum = np.zeros((side, side))
     reach = np.arange(-int(radius), int(radius) + 1)
     rows, columns = (offsets.ravel() for offsets in np.meshgrid(reach, reach, indexing="ij"))
     inside = rows**2 + columns**2 <= radius**2
-    rates = np.random.default_rng(3).uniform(0.05, 0.2, places[0].size)
+    rates = np.random.default_rng(3).uniform(0.05, 0.2, len(places[0]))
     for row, column, rate in zip(*places, rates, strict=True):
         maximum[(row + rows[inside]) % side, (column + columns[inside]) % side] = rate
     return maximum
@@ -87,10 +80,9 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     """All methods on cells that cover about a quarter of the nodes."""
     rng = np.random.default_rng(0)
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
-    places, radius = random_places(side, CELLS, rng), 3.9 * side / 256
+    places, radius = rng.integers(0, side, (2, CELLS)), 3.9 * side / 256
     before = uptake_of_cells(side, places, radius)
-    moves = rng.integers(-1, 2, (2, CELLS))
-    maximum = uptake_of_cells(side, (places[0] + moves[0], places[1] + moves[1]), radius)
+    maximum = uptake_of_cells(side, places + rng.integers(-1, 2, (2, CELLS)), radius)
     share = (maximum > 0).mean()
     options: dict[str, Any] = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
     exact = solve(image, tolerance=1e-11, **options).field
@@ -125,12 +117,8 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
         elif name.startswith("certify"):
             told = ["", "", f"{found.error_bound:.1e} proven"]
         else:
-            stats = found.stats
-            told = [
-                str(stats.newton_steps),
-                str(stats.iterations),
-                f"{found.error_bound:.1e} proven",
-            ]
+            counts = found.stats.newton_steps, found.stats.iterations
+            told = [*map(str, counts), f"{found.error_bound:.1e} proven"]
         ratio = f"{second / took[0]:.2f}"
         rows.append([f"{CELLS}", f"{share:.0%}", name, *told, f"{1e3 * second:.0f}", ratio])
         click.echo("  ".join(rows[-1]))
@@ -141,7 +129,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     """Ten substrates one by one, each from zeros or from the field of the one before."""
     rng = np.random.default_rng(0)
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
-    cells = uptake_of_cells(side, random_places(side, CELLS, rng), 3.9 * side / 256)
+    cells = uptake_of_cells(side, rng.integers(0, side, (2, CELLS)), 3.9 * side / 256)
     problems: list[dict[str, Any]] = []
     for _ in range(SUBSTRATES):
         diffusivity, decay = np.exp(rng.uniform(np.log([0.3, 1e-4]), np.log([3.0, 1e-2])))

@@ -111,12 +111,18 @@ def quartiles(values: Sequence[float]) -> list[float]:
     return statistics.quantiles(values, n=4, method="inclusive")[::2] if len(values) > 2 else []
 
 
-def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
-    """Mean seconds and CPU seconds per call, over a number of calls."""
+def timed(step: Callable[[], object], number: int) -> dict[str, float]:
+    """Mean seconds and CPU seconds ("processor") per call, over a number of calls."""
     begun, used = time.perf_counter(), time.process_time()
     for _ in range(number):
         step()
-    return (time.perf_counter() - begun) / number, (time.process_time() - used) / number
+    wall, processor = time.perf_counter() - begun, time.process_time() - used
+    return {"seconds": wall / number, "processor": processor / number}
+
+
+def timed_for(step: Callable[[], object], seconds: float) -> dict[str, float]:
+    """The same over as many calls as take some seconds, two at least."""
+    return timed(step, max(2, round(seconds / timed(step, 1)["seconds"])))
 
 
 def resident_memory() -> float:

@@ -18,6 +18,7 @@ the field of spsolve. FiPy takes part if it is installed, best outside of the en
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,37 +34,27 @@ EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
 COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "quartiles [ms]", "pairs"]
 COLUMNS += ["first call [ms]", "peak memory [MB]", "largest difference", "note"]
 REFERENCE = "spsolve"
+LIMIT = 600.0  # seconds of a method
 
 
 @command(__doc__, "solver")
 @click.option("--sides", default="128,512,1024", callback=whole_numbers, help="Nodes per side.")
 @click.option("--counts", default="1,20,200", callback=whole_numbers, help="Numbers of discs.")
-@click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
-@click.option("--limit", default=600.0, help="Longest time of a method in seconds.")
-def main(
-    sides: list[int],
-    counts: list[int],
-    methods: str,
-    limit: float,
-    output: Path,
-) -> None:
-    chosen = [name.strip() for name in methods.split(",")]
-    for name in chosen:
-        if name not in METHODS:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(METHODS)}")
-    rows = []
+@click.option("--method", "methods", multiple=True, type=click.Choice(list(METHODS)))
+def main(sides: list[int], counts: list[int], methods: tuple[str, ...], output: Path) -> None:
+    chosen, rows = methods or tuple(METHODS), []
     for side in sides:
         for count in counts:
             # 200 discs of radius 5 don't fit on 128²
             if count * 300 > side**2:
                 continue
-            rows += _problem(side, count, chosen, limit)
+            rows += _problem(side, count, chosen)
     if not rows:
         raise click.UsageError("none of the numbers of discs fits on any of the lattices")
     write_table([[*row.values()] for row in rows], COLUMNS, output, caption(chosen))
 
 
-def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
+def _problem(side: int, count: int, methods: Sequence[str]) -> list[dict[str, str]]:
     """Rows of the table for one problem, ranked."""
     measured: dict[str, dict[str, Any]] = {}
     notes: dict[str, str] = {}
@@ -80,7 +71,7 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
                 keep = f"{folder}/{method}.npy"
                 try:
                     measured[method] = in_own_process(
-                        "solver", "measure", limit=limit, **case, keep=keep
+                        "solver", "measure", limit=LIMIT, **case, keep=keep
                     )
                 except RuntimeError as error:
                     notes[method] = str(error)

@@ -37,7 +37,7 @@ CHEAP = {
     "families.__main__": "--side 32 --parameters 3 --snapshots 12 --points 2",
     "gradients": "--side 96 --rounds 1",
     "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
-    "solver.__main__": "--sides 64 --counts 1 --methods spsolve",
+    "solver.__main__": "--sides 64 --counts 1 --method spsolve",
     "space": "--side 16 --count 1",
     "tissue": "--side 96 --rounds 1",
     "varying_proofs": "--side 64 --rounds 1",

@@ -176,7 +176,7 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
     monkeypatch.setattr(solver, "in_own_process", answer)
     monkeypatch.setattr(solver, "why_not", lambda method, side: "")
     names = ["plain CG", "explicit stepping"]
-    rows = {row["method"]: row for row in solver._problem(8, 1, names, 1.0)}
+    rows = {row["method"]: row for row in solver._problem(8, 1, names)}
     assert [rows[name]["rank"] for name in names] == ranks
     assert rows["plain CG"]["note"] == note
 

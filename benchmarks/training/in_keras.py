@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.shared.children import answer
-from benchmarks.shared.measures import timed
+from benchmarks.shared.measures import timed_for
 from diffkeras.config import load_config
 from diffkeras.data import generate
 from diffkeras.nn import unpack_target
@@ -96,9 +96,7 @@ class Rates:
             "Surrogate.fields": lambda: self.surrogate.fields(self.images[..., 0]),
         }[what]
         step()
-        number = max(2, round(seconds / timed(step, 1)[0]))
-        wall, processor = timed(step, number)
-        return {"seconds": wall, "processor": processor}
+        return timed_for(step, seconds)
 
     def about(self) -> dict:
         gpus = tf.config.list_physical_devices("GPU")

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.shared.children import answer
-from benchmarks.shared.measures import timed
+from benchmarks.shared.measures import timed, timed_for
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 DECODERS = {"Conv2d": nn.Conv2d, "ConvTranspose2d": nn.ConvTranspose2d}
@@ -84,7 +84,7 @@ class Rates:
             steps = self.steps_of(network, memory, case["learning_rate"])
             for what, step in steps.items():
                 step()
-                seconds = min(timed(step, 1)[0] for _ in range(TRIALS))
+                seconds = min(timed(step, 1)["seconds"] for _ in range(TRIALS))
                 if seconds < best[what]:
                     best[what] = seconds
                     self.steps[what], self.forms[what] = step, f"{layout}, {name}"
@@ -125,10 +125,7 @@ class Rates:
         return {"difference": self.difference, "forms": self.forms}
 
     def measure(self, what: str, seconds: float) -> dict:
-        step = self.steps[what]
-        number = max(1, round(seconds / timed(step, 1)[0]))
-        wall, processor = timed(step, number)
-        return {"seconds": wall, "processor": processor}
+        return timed_for(self.steps[what], seconds)
 
 
 if __name__ == "__main__":

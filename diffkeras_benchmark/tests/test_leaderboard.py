@@ -31,12 +31,12 @@ MANIFEST: dict[str, Any] = {
 
 
 @pytest.fixture
-def split():
-    """Images without sources and made-up fields."""
+def split(monkeypatch):
+    """Images without sources and made-up fields, which a leaderboard loads."""
     config = public_split("fixed_values_64", "edges").config()
     config = config.with_overrides({"physics.lattice": 8, "data.radius": 1})
     fields = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
-    return BenchmarkSplit(
+    made = BenchmarkSplit(
         "fixed_values_64/edges",
         "0" * 64,
         ("source_image",),
@@ -47,6 +47,8 @@ def split():
         np.ones(4),
         config,
     )
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: made)
+    return made
 
 
 def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manifest: Any) -> Path:
@@ -60,7 +62,7 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
     return path
 
 
-def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
+def test_models_are_ranked_by_their_errors(split, tmp_path):
     times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
     half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
     near = submit(
@@ -69,7 +71,6 @@ def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
         url="https://a.org",
         hardware="<b>",
     )
-    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
     made = make_leaderboard((half, near), tmp_path / "board", published=False)
     rows = made.rows.set_index("model")
     assert rows["relative_l2"].tolist() == pytest.approx([0.1, 0.4], rel=1e-5)
@@ -87,8 +88,7 @@ def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
-def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypatch):
-    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+def test_published_rows_and_those_of_others_are_merged(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 0.5})
     theirs = submit(tmp_path / "theirs", split, {0: 0.6}, model="theirs")
     other = make_leaderboard([theirs], tmp_path / "other", published=False)
@@ -110,9 +110,8 @@ def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypa
             make_leaderboard([file], tmp_path / "none")
 
 
-def test_a_table_and_its_file_give_the_same_table(split, tmp_path, monkeypatch):
+def test_a_table_and_its_file_give_the_same_table(split, tmp_path):
     """So the files of two people are merged, both with the published rows."""
-    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
     mine = submit(tmp_path / "mine", split, {0: 0.7, 1: 0.51}, model="mine")
     theirs = submit(tmp_path / "theirs", split, {0: 0.6}, model="theirs")
     both = make_leaderboard([mine, theirs], tmp_path / "both").rows
@@ -125,8 +124,7 @@ def test_a_table_and_its_file_give_the_same_table(split, tmp_path, monkeypatch):
         pd.testing.assert_frame_equal(rows, both)
 
 
-def test_rows_of_one_model_that_differ_are_refused(split, tmp_path, monkeypatch):
-    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+def test_rows_of_one_model_that_differ_are_refused(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 0.5})
     file = make_leaderboard([path], tmp_path / "board").path / "leaderboard.csv"
     rows = rows_in(file)
@@ -166,9 +164,7 @@ def test_the_published_rows_are_the_published_table():
     ],
 )
 def test_a_wrong_manifest_names_its_field(changes, message, split, tmp_path):
-    path = submit(tmp_path / "mine", split, {0: 1.0})
-    with (path / "manifest.yaml").open("w") as file:
-        YAML(typ="safe").dump(MANIFEST | changes, file)
+    path = submit(tmp_path / "mine", split, {0: 1.0}, **changes)
     with pytest.raises(ConfigurationError, match=message):
         Submission.read(path)
 
@@ -202,8 +198,7 @@ def test_a_model_pays_from_so_many_fields(model, solve, fields):
     assert read.tuning == "20 trainings, by hand", "in one line of the table"
 
 
-def test_the_command_prints_and_writes_the_table(benchmark, split, tmp_path, monkeypatch):
-    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+def test_the_command_prints_and_writes_the_table(benchmark, split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 0.5})
     result = benchmark("leaderboard", path, "-o", tmp_path / "board")
     assert "| **half** | 0.5 |" in result.output

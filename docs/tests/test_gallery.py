@@ -63,20 +63,15 @@ def test_pictures_for_phones_join_those_that_have_one(tmp_path, monkeypatch):
     assert "width" not in section[0][1]
 
 
-def boxes(figure: Figure, panels) -> list:
-    """Where panels lie in a figure after it was made one for phones."""
-    figure.draw_without_rendering()
-    stack(figure)
-    figure.draw_without_rendering()
-    return [panel.get_position() for panel in panels]
-
-
 def test_panels_lie_below_each_other():
     figure = Figure(figsize=(11, 3), layout="constrained")
     panels = figure.subplots(1, 3)
     shown = [panel.imshow(np.eye(4)) for panel in panels]
     figure.colorbar(shown[0], ax=panels)
-    found = boxes(figure, panels)
+    figure.draw_without_rendering()
+    stack(figure)
+    figure.draw_without_rendering()
+    found = [panel.get_position() for panel in panels]
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(found))
     assert all(box.width > 0.6 for box in found)  # the bar and the labels take the rest
     assert figure.get_size_inches()[0] == WIDTH

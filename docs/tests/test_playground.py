@@ -1,8 +1,6 @@
 """The playground's JavaScript computes what diffkeras does, and its bounds hold."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 import diffkeras as dk
 from docs.tests.helpers.playground_engine import DOCS, engine
+from tests.helpers.lean_runs import eagerly
 
 SURROGATES = ("tissue", "saturating_tissue")
 BOUNDARIES = ("reflecting", "absorbing", "periodic")
@@ -127,18 +126,6 @@ def test_fields_are_those_of_solve():
         difference = abs(field - solution.field).max()
         assert difference <= bound + solution.error_bound, seed
         assert bound <= 1e-6 * max(field.max(), 1e-300), seed
-
-
-@contextmanager
-def eagerly() -> Iterator[None]:
-    """Without graphs, whose tracing takes seconds."""
-    from tensorflow.config import run_functions_eagerly
-
-    run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES)

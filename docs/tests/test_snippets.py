@@ -5,11 +5,11 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from docs.tests.helpers.snippets import PAGES, ROOT, Snippet, run_limited, snippets
@@ -49,7 +49,7 @@ def folder(tmp_path, request):
         folder = tmp_path / "empty"
         folder.mkdir()
         for name in snippet.files:
-            FILES[name](folder / name)
+            save(folder / name)
         if "needs a run" in snippet.marks:
             made = request.getfixturevalue("quickstart")
             shutil.copytree(made / "saved_models", folder / "saved_models")
@@ -88,55 +88,34 @@ def test_sessions_print_what_they_say(snippet, folder):
     assert " ".join(expected.split()) in " ".join(printed.split())
 
 
-def save_image(path: Path) -> None:
-    image = np.zeros((100, 60), np.uint8)
-    image[30:34, 10:14] = 255
-    Image.fromarray(image).save(path)
+def boxes(lattice: tuple[int, ...], outside: float, *parts: tuple) -> NDArray:
+    """A lattice of one value, and boxes of others: value, slices."""
+    made = np.full(lattice, outside)
+    for value, *box in parts:
+        made[tuple(box)] = value
+    return made
 
 
-def save_cells(path: Path) -> None:
-    cells = np.zeros((100, 60))
-    cells[60:70, 20:40] = 20.0
-    np.save(path, cells)
-
-
-def save_labels(path: Path) -> None:
-    labels = np.full((64, 64), 3)
-    labels[20:50, 20:50], labels[10:14, 30:34] = 2, 1
-    np.save(path, labels)
-
-
-def save_volume(path: Path) -> None:
-    volume = np.zeros((20, 24, 28))
-    volume[8:12, 8:12, 8:12] = 1.0
-    np.save(path, volume)
-
-
-def save_vessels(path: Path) -> None:
-    vessels = np.zeros((64, 64))
-    vessels[30:35, 30:35] = 1.0
-    np.save(path, vessels)
-
-
-def save_map(value: float) -> Callable[[Path], None]:
-    """A map of nodes, half of which have a value and half a tenth of it."""
-    chosen = np.random.default_rng(0).random((64, 64)) < 0.5
-    return lambda path: np.save(path, np.where(chosen, value, value / 10))
-
-
-def save_predictions(path: Path) -> None:
-    np.savez(path, **{f"sources_{n:02d}": np.zeros((100, 64, 64), np.float32) for n in range(1, 6)})
-
-
-FILES: dict[str, Callable[[Path], None]] = {
-    "labels.npy": save_labels,
-    "vessels.png": save_image,
-    "cells.npy": save_cells,
-    "volume.npy": save_volume,
-    "vessels.npy": save_vessels,
-    "D.npy": save_map(1.0),
-    "g.npy": save_map(0.05),
-    "v.npy": save_map(0.1),
-    "s.npy": save_map(0.01),
-    "mine.npz": save_predictions,
+HALF = np.random.default_rng(0).random((64, 64)) < 0.5
+MAPS = {"D.npy": 1.0, "g.npy": 0.05, "v.npy": 0.1, "s.npy": 0.01}
+CELLS = (2, slice(20, 50), slice(20, 50))
+FILES = {
+    "labels.npy": boxes((64, 64), 3, CELLS, (1, slice(10, 14), slice(30, 34))),
+    "vessels.png": boxes((100, 60), 0, (255, slice(30, 34), slice(10, 14))),
+    "cells.npy": boxes((100, 60), 0.0, (20.0, slice(60, 70), slice(20, 40))),
+    "volume.npy": boxes((20, 24, 28), 0.0, (1.0, *[slice(8, 12)] * 3)),
+    "vessels.npy": boxes((64, 64), 0.0, (1.0, *[slice(30, 35)] * 2)),
+    "mine.npz": np.zeros((100, 64, 64), np.float32),  # for each source count
+    **{name: np.where(HALF, value, value / 10) for name, value in MAPS.items()},
 }
+
+
+def save(path: Path) -> None:
+    """Write one of the reader's files."""
+    array = FILES[path.name]
+    if path.suffix == ".png":
+        Image.fromarray(array.astype(np.uint8)).save(path)
+    elif path.suffix == ".npz":
+        np.savez(path, **{f"sources_{n:02d}": array for n in range(1, 6)})
+    else:
+        np.save(path, array)

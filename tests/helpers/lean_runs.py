@@ -43,6 +43,18 @@ def quick_graphs() -> Iterator[None]:
 
 
 @contextmanager
+def eagerly() -> Iterator[None]:
+    """Without graphs, whose tracing takes seconds."""
+    from tensorflow.config import run_functions_eagerly
+
+    run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        run_functions_eagerly(False)
+
+
+@contextmanager
 def quick_figures() -> Iterator[None]:
     """Figures are made, but neither rows of examples nor image files."""
     with pytest.MonkeyPatch.context() as patch:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.config import load_config
@@ -20,6 +19,7 @@ from diffkeras.surrogates.run_directory import SHIPPED, Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.drawn_problems import drawn_problems
 from tests.helpers.export_tools import needs_extra
+from tests.helpers.lean_runs import eagerly
 from tests.helpers.rounding import same_to_rounding
 
 load_once = cache(load_surrogate)
@@ -72,12 +72,9 @@ def test_single_images_of_several_lattices_work_in_one_process(name):
         config = surrogate.config.with_overrides({"physics.lattice": side, "data.radius": 2})
         problem = drawn_problems(config, 1, 1)[0]
         field = surrogate.predict(problem).field
-        tf.config.run_functions_eagerly(True)
-        try:
-            eagerly = surrogate.predict(problem).field
-        finally:
-            tf.config.run_functions_eagerly(False)
-        np.testing.assert_allclose(field, eagerly, rtol=0, atol=2e-5 * eagerly.max())
+        with eagerly():
+            expected = surrogate.predict(problem).field
+        np.testing.assert_allclose(field, expected, rtol=0, atol=2e-5 * expected.max())
 
 
 @needs_extra

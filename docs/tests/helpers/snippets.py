@@ -19,7 +19,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def execute(snippet: Snippet, names: dict[str, Any]) -> None:
         assert out.getvalue() == snippet.printed
 
 
-def run_limited(command: list[str], folder: Path, *, env: Mapping[str, str] | None = None) -> str:
+def run_limited(command: list[str], folder: Path) -> str:
     """What a command prints that must end well, in a folder, within limits of time and space.
 
     Its home is in the folder, too, where programs may write what they weren't asked for.
@@ -107,7 +107,7 @@ def run_limited(command: list[str], folder: Path, *, env: Mapping[str, str] | No
     home = folder / "home"
     home.mkdir()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "HOME": str(home), **(env or {})}
+    environment = {**os.environ, "PATH": path, "HOME": str(home)}
     printed, end = folder / "printed.txt", time.monotonic() + LONGEST
     with printed.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
