@@ -140,7 +140,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
 
         Args:
             unit: of lengths, such as "µm".
-            field_unit: of the field and of fixed values, such as "mmHg".
+            field_unit: of the field, such as "mmHg"; production and uptake have it per time.
 
         Raises:
             PhysicsError: a unit that can't be drawn.

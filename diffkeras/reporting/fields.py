@@ -16,12 +16,12 @@ from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.style import NO_VALUE, new_figure
 from diffkeras.system.messages import low_to_high
 
-SOURCES = {  # titles of panels, by the symbol of the values
-    "u": "fixed values",
-    "s": "production s",
-    "v": "largest uptake v",
-    "D": "diffusivity D",
-    "γ": "decay and uptake γ",
+SOURCES = {  # titles of panels and units of their values, by the symbol of the values
+    "u": ("fixed values", "{field}"),
+    "s": ("production s", "{field}/time"),
+    "v": ("largest uptake v", "{field}/time"),
+    "D": ("diffusivity D", "{length}²/time"),
+    "γ": ("decay and uptake γ", "1/time"),
 }
 LETTERS = 14  # of the notes, that fit on an inch
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
@@ -72,7 +72,7 @@ def solution_figure(
         title: of the panel of the field.
         notes: a line below the panels, or as many as it needs; by default the medium's numbers.
         unit: of lengths, such as "µm".
-        field_unit: of the field and of fixed values, such as "mmHg".
+        field_unit: of the field, such as "mmHg"; production and uptake have it per time.
 
     Raises:
         PhysicsError: a unit that isn't a short text.
@@ -81,7 +81,7 @@ def solution_figure(
         check_unit(each)
     sources = _sources_of(problem)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
-    panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
+    panels = [(values, SOURCES[symbol][0], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = slices_of(field)
     heights = [_row_height(field[part.nodes].shape) for part in parts]
@@ -95,7 +95,8 @@ def solution_figure(
         for axis, part in zip(column, parts, strict=True):
             picture = _draw_slice(axis, values[part.nodes], part, name, problem.medium.step, unit)
             picture.set_clim(limits)
-        label = f"{symbol} [{field_unit}]" if field_unit and symbol == "u" else symbol
+        shown = SOURCES[symbol][1].format(field=field_unit or "u", length=unit or "length")
+        label = symbol if shown == symbol else f"{symbol} [{shown}]"
         figure.colorbar(picture, ax=list(column), fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)

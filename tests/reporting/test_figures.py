@@ -14,19 +14,27 @@ SOURCES[1, 2] = 2.0
 
 
 @pytest.mark.parametrize(
-    ("symbols", "problem", "scales"),
+    ("labels", "problem", "scales"),
     [
-        ("u", dk.Problem(SOURCES), [(0, 2), (0, 2)]),
-        ("us", dk.Problem(SOURCES, production=3 * SOURCES), [(0, 2), (0, 6), (0, 2)]),
-        ("D", dk.Problem(0 * SOURCES, diffusivity=1 + SOURCES), [(0, 3), (0, 0.25)]),
+        (["u"], dk.Problem(SOURCES), [(0, 2), (0, 2)]),
+        (
+            ["u", "s [u/time]"],
+            dk.Problem(SOURCES, production=3 * SOURCES),
+            [(0, 2), (0, 6), (0, 2)],
+        ),
+        (
+            ["D [length²/time]"],
+            dk.Problem(0 * SOURCES, diffusivity=1 + SOURCES),
+            [(0, 3), (0, 0.25)],
+        ),
     ],
 )
-def test_fixed_values_are_on_the_scale_of_the_field(symbols, problem, scales):
+def test_fixed_values_are_on_the_scale_of_the_field(labels, problem, scales):
     figure = solution_figure(problem, np.full((4, 5), 0.25))
     panels = [axis for axis in figure.axes if axis.images]
     assert [axis.images[0].get_clim() for axis in panels] == scales
     bars = [axis.get_ylabel() for axis in figure.axes if not axis.images]
-    assert bars == [*symbols, "u"]
+    assert bars == [*labels, "u"]
 
 
 def test_long_notes_stay_within_the_picture():
@@ -74,7 +82,7 @@ def test_slices_are_drawn_in_lengths():
     problem = dk.Problem(field, fixed=field > 0.9, uptake=uptake, step=2.5, decay=0.1)
     figure = dk.solve(problem).plot(unit="µm", field_unit="mmHg")
     bars = {axis.get_ylabel() for axis in figure.axes if not axis.images}
-    assert bars == {"u [mmHg]", "v"}
+    assert bars == {"u [mmHg]", "v [mmHg/time]"}
     panels = [axis for axis in figure.axes if axis.images][2::3]
     titles = [axis.get_title() for axis in panels]
     plane, row, column = (float(title.split("= ")[1].split(" ")[0]) / 2.5 for title in titles)
