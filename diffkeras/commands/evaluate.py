@@ -132,6 +132,7 @@ def evaluate(
         config = load_config(config_file)
     start_tensorflow(threads)
     from diffkeras import evaluate as run_evaluation
+    from diffkeras.evaluation.errors import IN_WORDS
 
     evaluation = run_evaluation(
         predictions or run,
@@ -146,4 +147,4 @@ def evaluate(
         show_progress=True,
     )
     click.echo(evaluation.table.to_text())
-    click.echo(f"\nreport: {evaluation.path / 'report.html'}")
+    click.echo(f"\n{IN_WORDS}\n\nreport: {evaluation.path / 'report.html'}")

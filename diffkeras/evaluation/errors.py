@@ -29,6 +29,11 @@ ERRORS = {
     "relative_l2": "nRMSE (relative L2)",
     "max_error": "maximum error",
 }
+IN_WORDS = (
+    "Mean absolute errors: over all nodes (lattice MAE), over the nodes of sources, over all other "
+    "nodes (field), and over the other nodes whose true value is in [0.2, 1] (R1), [0.1, 0.2) (R2) "
+    "or [0.05, 0.1) (R3)."
+)
 NODES = tuple(f"nodes_{region}" for region in REGIONS)
 
 # the first wavenumber of the middle band, and that of the upper one, in PDEBench

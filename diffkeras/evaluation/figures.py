@@ -225,7 +225,7 @@ def draw_cases(
         _, count, number = chosen
         mae, batch = maes[method.name, count, number], images.image(count, number)
         medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
-        title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+        title = f"n = {count}, example {number}{medium}\nlattice MAE {mae:.2g}"
         if len(methods) > 1:
             title = f"{method.name}\n{title}"
         return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from diffkeras.config import Config
 from diffkeras.data.section import format_counts
-from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
+from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, IN_WORDS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement
 from diffkeras.evaluation.methods import EXACT, PREDICTIONS, SURROGATE, Subject, baselines
 from diffkeras.identity import run_identity
@@ -76,6 +76,7 @@ def write_results(
         bounds=_bounds_table(proven),
         notes=[_ahead_in_words(metrics, subject), _left_out_in_words(tested)],
         explanations=EXPLANATIONS,
+        of_regions=IN_WORDS,
         clock=clock,
     )
 
@@ -127,7 +128,7 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
         [*row, number(time), number(share)]
         for row, time, share in zip(errors.rows, times, shares, strict=True)
     ]
-    return Table([*errors.columns, "ms per image", "of the exact solver's"], rows)
+    return Table([*errors.columns, "ms per image", "time / exact solver"], rows)
 
 
 def _table(
@@ -172,7 +173,7 @@ def _bounds_table(proven: Mapping[str, Any]) -> Table:
     names: dict[str, str] = {}
     for kind in ("prediction", "corrected"):
         names |= {f"{kind}_bound": f"{kind}: bound", f"{kind}_max_error": "true"}
-        names[f"{kind}_mae"] = "MAE"
+        names[f"{kind}_mae"] = "lattice MAE"
     shown = {name: label for name, label in names.items() if name in proven.get(ALL, {})}
     rows = []
     for count, bounds in proven.items():

@@ -150,8 +150,8 @@ def in_words(found: Answer) -> str:
     else:
         shares = [f"{e.share:.0%} by the {name_of(e.factor)}" for e in found.effects]
         sentences.append(
-            f"Explained variance of ln MAE: {', '.join(shares)}, {found.seeds:.0%} by seeds; seeds "
-            f"alone scatter the lattice MAE by ±{found.scatter:.1%}."
+            f"Explained variance of ln lattice MAE: {', '.join(shares)}, {found.seeds:.0%} by "
+            f"seeds; seeds alone scatter the lattice MAE by ±{found.scatter:.1%}."
         )
     return " ".join(sentences)
 

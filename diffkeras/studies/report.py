@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffkeras.data.section import format_counts
-from diffkeras.evaluation.errors import ERRORS, MAES
+from diffkeras.evaluation.errors import ERRORS, IN_WORDS, MAES
 from diffkeras.identity import fingerprint
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.html import write_report
@@ -88,6 +88,7 @@ def write_study(
             answer=described["answer"],
             caption=_caption(data, varied),
             facts=_facts(described),
+            of_regions=IN_WORDS,
             factors=[(name_of(name), ", ".join(v)) for name, v in data.factors.items()],
             summaries=[(label, _readable(table, data, label)) for label in data.test_sets],
             baselines=[(label, _baselines(data, label)) for label in data.test_sets],

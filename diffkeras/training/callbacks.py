@@ -208,9 +208,9 @@ class RecordHistory(keras.callbacks.Callback):
         epochs = self.session.config.training.zero_field_epochs
         if epoch + 1 == epochs and not error < state.zero_field_mae:
             logger.warning(
-                f"after {epochs} epoch(s) the validation MAE {error:.3g} is not below "
-                f"{state.zero_field_mae:.3g}, the MAE of a field of zeros; check training.loss "
-                "and training.learning_rate"
+                f"after {epochs} epoch(s) the validation lattice MAE {error:.3g} is not below "
+                f"{state.zero_field_mae:.3g}, the lattice MAE of a field of zeros; check "
+                "training.loss and training.learning_rate"
             )
         active = active_loss(self.model)
         row = {
@@ -235,7 +235,7 @@ class RecordHistory(keras.callbacks.Callback):
         if self.session.out_of_patience:
             self.model.stop_training = True
             logger.info(
-                f"stopped after epoch {epoch + 1}: no better validation MAE since epoch "
+                f"stopped after epoch {epoch + 1}: no better validation lattice MAE since epoch "
                 f"{state.best_epoch}"
             )
 

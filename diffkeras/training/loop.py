@@ -47,8 +47,8 @@ def train_to_the_end(session: TrainingSession) -> None:
         group.gather(0)
     undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
     logger.info(
-        f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
-        f"{undone}{state.seconds:.0f} s; {session.run.path}"
+        f"best epoch {state.best_epoch} of {state.epoch}: validation lattice MAE "
+        f"{state.best_error:.3g}; {undone}{state.seconds:.0f} s; {session.run.path}"
     )
 
 
@@ -102,8 +102,9 @@ def write_results(session: TrainingSession) -> None:
     config, run, state = session.config, session.run, session.state
     if not state.best_epoch:
         raise ConvergenceError(
-            f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
-            f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
+            f"training diverged: the validation lattice MAE was finite in none of {state.epoch} "
+            "epochs; choose a smaller training.learning_rate than "
+            f"{config.training.learning_rate:g}"
         )
     export_saved_model(Surrogate(_save_best_model(session), config), run.saved_model)
     best = state.history[state.best_epoch - 1]

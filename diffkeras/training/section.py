@@ -41,8 +41,8 @@ class TrainingConfig(Section):
         steps_per_epoch: Steps of an epoch. Training sets of different sizes then train for equally
             many steps, and passes over the examples follow each other without regard to epochs.
             null: one pass.
-        early_stopping: Stop after this many epochs without a better validation MAE; null for
-            never.
+        early_stopping: Stop after this many epochs without a better validation lattice MAE; null
+            for never.
         rollback_factor: Undo an epoch if its loss rises by more than this factor times the mean
             change of recent epochs; null for never.
         rollback_window: Number of recent epochs whose changes are averaged for rollback_factor.

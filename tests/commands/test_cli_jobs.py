@@ -57,6 +57,7 @@ def test_train_and_evaluate_print_where_things_are(diffkeras, tiny_file, data_di
     methods = ["surrogate", "surrogate, sources set", "superposition", "zero field"]
     assert [line.split("  ")[0] for line in lines[2:6]] == methods
     report = tmp_path / "run" / "evaluation" / "report.html"
+    assert "(R1)" in lines[-3]
     assert lines[-1] == f"report: {report}"
     assert report.is_file()
 
