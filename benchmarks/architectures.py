@@ -65,7 +65,6 @@ class Variant:
     problems: tuple[Problem, ...] = ("fixed",)
 
     def config(self, base: Config) -> Config:
-        """The configuration of the run."""
         overrides = {f"model.{key}": value for key, value in self.model.items()}
         return base.with_overrides({**overrides, "training.epochs": self.epochs})
 
@@ -106,11 +105,6 @@ def errors(found: NDArray, test: ImageBatch) -> list[str]:
     above = f"{np.count_nonzero(table['max_error'] > LIMIT)} of {len(found)}"
     values = (table["mae"].mean(), table["mae_sources"].mean(), table["max_error"].max())
     return [*(f"{value:.2g}" for value in values), above]
-
-
-def problem_config(problem: Problem) -> Config:
-    """The configuration whose examples all architectures see."""
-    return load_config("quickstart" if problem == "fixed" else "quickstart_production")
 
 
 def exact_fields(config: Config, images: NDArray) -> NDArray:
@@ -156,7 +150,7 @@ def write_curves(base: Config, test: ImageBatch, data_dir: Path, runs: Path, out
 @click.option("--runs", type=PATH, default=Path("saved_models/architectures"))
 def main(problem: Problem | Literal["curves"], data_dir: Path, runs: Path, output: Path) -> None:
     limit_threads(1)
-    base = problem_config("fixed" if problem == "curves" else problem)
+    base = load_config("quickstart_production" if problem == "production" else "quickstart")
     generate(base, data_dir)
     test = drawn_images(base)
     if problem == "curves":

@@ -65,7 +65,6 @@ CASES = (
 
 
 def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
-    """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
     drawn = joined([draw_images(config, count, range(images)) for count in problem.counts])
     singles = [drawn.part([k]) for k in range(len(drawn))]

@@ -47,7 +47,6 @@ def seconds(trial: Any, runs: list[Any], images: int) -> NDArray[np.float64]:
 
 
 def measure(name: str) -> list[list[str]]:
-    """Rows of the table for the network of a configuration."""
     import diffkeras as dk
     from diffkeras.surrogates.build import build_model
     from diffkeras.surrogates.export import FORMATS, Trial, size_of

@@ -81,7 +81,6 @@ def by_torch_sla(system: FreeSystem) -> None:
 
 
 def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[str]]:
-    """The rows of one problem."""
     calls: dict[str, Callable[[], object]] = {
         "field": lambda: solve(make(), tolerance=TOLERANCE),
         "field and all derivatives": lambda: all_derivatives(make),

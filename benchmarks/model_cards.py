@@ -112,7 +112,6 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
 
 
 def score_all(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a card."""
     surrogate, name = load_surrogate(path), path.name
     for side, images in IMAGES.items():
         for count in COUNTS.get(name, FEW_COUNTS):
@@ -122,7 +121,6 @@ def score_all(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def describe(path: Path) -> list[tuple[str, str]]:
-    """The facts of a card."""
     run = Run.open(path)
     config, state = run.config(), run.state()
     own = (shipped_configs() / "models" / f"{path.name}.yaml").is_file()
@@ -209,7 +207,6 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    """A row of the table of errors."""
     cells = [f"{row['lattice']}×{row['lattice']}", str(row["sources"]), str(row["images"])]
     cells += [f"{row[key]:.2g}" for key in ("mae", "p99", "largest")]
     ratios = [key for key in COLUMNS if key.endswith("over_error") and key in row]

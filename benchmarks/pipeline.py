@@ -145,7 +145,6 @@ class Recipe:
 
     @property
     def columns(self) -> list[str]:
-        """The head of the table."""
         rates = ["read [1/s]", "stream [1/s]", "stream / read"] if self.reads else ["stream [1/s]"]
         return ["nodes", self.column, *self.figures, *rates]
 
@@ -187,7 +186,6 @@ RECIPES = {
 
 
 def rows_of(recipe: Recipe, side: int, seconds: float, rounds: int, number: int) -> list[list[str]]:
-    """The rows of one lattice."""
     small = {"data.train_examples": number, "data.validation_examples": 1, "data.test_examples": 1}
     small |= {"data.cache": False, "training.batch_size": BATCH}
     configs = {name: c.with_overrides(small) for name, c in recipe.configs(side).items()}

@@ -32,11 +32,6 @@ from diffkeras.system.tensorflow_setup import limit_threads
 
 COLUMNS = ["", "images at once", "field [ms]", "`certified` [ms]", "ratio"]
 COLUMNS += ["`refined` to 1e-3 [ms]", "ratio of it"]
-NAMES = {
-    "network": "surrogate, 64×64 nodes, 5 sources",
-    "solver": "solver, 512×512 nodes, 20 sources",
-}
-
 
 Calls = list[Callable[[], Any]]
 
@@ -45,9 +40,9 @@ def saved_models(folder: Path, batch: int) -> Iterator[tuple[str, int, Calls]]:
     """Name, images at once and the three functions of each SavedModel."""
     quickstart = dk.load_config("quickstart")
     network = Surrogate(build_model(quickstart), quickstart)
-    export_saved_model(network, folder / "network", (64, 64))
+    export_saved_model(network, folder / "surrogate", (64, 64))
     TensorSolver(512).export(folder / "solver")
-    for name, count, side in (("network", 5, 64), ("solver", 20, 512)):
+    for name, count, side in (("surrogate", 5, 64), ("solver", 20, 512)):
         lattice = (side, side)
         images = [dk.sample_sources(count, lattice, rng=k).image(lattice) for k in range(batch)]
         model = tf.saved_model.load(str(folder / name))
@@ -58,7 +53,7 @@ def saved_models(folder: Path, batch: int) -> Iterator[tuple[str, int, Calls]]:
                 partial(model.certified, part),
                 partial(model.refined, part, 1e-3),
             ]
-            yield NAMES[name], size, calls
+            yield f"{name}, {side}×{side} nodes, {count} sources", size, calls
 
 
 @command(__doc__, "proofs")

@@ -68,7 +68,6 @@ def own_conjugate_gradients(image: np.ndarray, medium: Medium) -> np.ndarray:
 
 
 def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
-    """The rows of one medium."""
     image, medium = vessels_in_tissue(side, regions)
     exact = solve(image, medium=medium, tolerance=1e-11).field
     noise = np.random.default_rng(2).standard_normal(exact.shape)

@@ -56,7 +56,6 @@ def steady_fields() -> Steady:
 
 
 def reading_row(reading: Reading, solution: dk.Solution | None) -> list[str]:
-    """A row of the table of readings."""
     start = [reading.test.name, reading.key, reading.text]
     if solution is None:
         return [*start, "no steady state", "", ""]
@@ -82,7 +81,6 @@ def with_time_step(published: Published) -> float | None:
 
 
 def tool_row(published: Published, steady: Steady) -> list[str]:
-    """A row of the table of programs."""
     row = [published.test.name, published.tool, f"{published.value:.5f}"]
     if published.reading is None:
         return [*row, "none", "", "", "", published.why]
@@ -126,7 +124,6 @@ def _field(steady: Mapping[Reading, dk.Solution | None], key: str) -> NDArray[np
 
 
 def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> None:
-    """The values of one test."""
     test = steady[0][0].test
     names: list[str] = []
     for reading, solution in steady:

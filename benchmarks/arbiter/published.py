@@ -23,7 +23,6 @@ class Published:
 
     @classmethod
     def of(cls, row: dict[str, str]) -> "Published":
-        """A row of the file."""
         value = float(row["value"]) / (1.0 if row["unit"] == "µM" else MOLECULES)
         return cls(
             TESTS[row["test"]], row["program"], value, row["reading"] or None, row["what is known"]

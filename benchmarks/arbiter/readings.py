@@ -228,5 +228,4 @@ READINGS = tuple(
 
 
 def reading_of(test: UnitTest, key: str) -> Reading:
-    """The reading of that name."""
     return next(each for each in READINGS if each.test is test and each.key == key)

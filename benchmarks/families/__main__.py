@@ -120,7 +120,6 @@ def points_of(trained: Trained, count: int) -> Points:
 
 
 def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
-    """The rows of one family."""
     basis, points = trained.basis, points_of(trained, count)
     many = basis.family.draw(64, seed=5)
     rows: list[list[str]] = []

@@ -40,12 +40,10 @@ class Waves(layers.Layer):
         self.number = number
 
     def call(self, inputs: Any) -> Any:
-        """The features."""
         lattice = ops.shape(inputs)[1:3]
         return ops.cast(_waves_of_both_axes(lattice, self.number), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The lattice of the input, for one image."""
         return (1, *input_shape[1:3], 2 * self.number)
 
 
@@ -64,13 +62,11 @@ class AddPositions(layers.Layer):
         self.number = number
 
     def build(self, input_shape: Any) -> None:
-        """Create the matrix, [wave, channel]."""
         self.kernel = self.add_weight(
             shape=(2 * self.number, input_shape[-1]), initializer="glorot_uniform", name="kernel"
         )
 
     def call(self, inputs: Any) -> Any:
-        """The features with their positions."""
         waves = _waves_of_both_axes(ops.shape(inputs)[1:3], self.number)
         return inputs + ops.matmul(ops.cast(waves, self.compute_dtype), self.kernel)
 
@@ -93,7 +89,6 @@ class Sensors(layers.Layer):
         self.number = number
 
     def call(self, inputs: Any) -> Any:
-        """The means, by rows of parts."""
         (rows, columns), channels = ops.shape(inputs)[1:3], inputs.shape[-1]
         along = ops.matmul(self._shares(rows), ops.reshape(inputs, (-1, rows, columns * channels)))
         along = ops.reshape(along, (-1, columns, channels))
@@ -110,7 +105,6 @@ class Sensors(layers.Layer):
         return ops.cast(self.number * ops.maximum(last - first, 0.0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The vectors."""
         return (input_shape[0], self.number**2 * (input_shape[-1] or 1))
 
 
@@ -122,11 +116,9 @@ class Superposition(layers.Layer):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Create the constant."""
         self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
 
     def call(self, inputs: list[Any]) -> Any:
-        """The sums."""
         coefficients, functions = inputs
         rows, columns = ops.shape(functions)[1:3]
         values = ops.reshape(functions, (-1, functions.shape[-1]))
@@ -136,6 +128,5 @@ class Superposition(layers.Layer):
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
     ) -> tuple[int | None, ...]:
-        """The lattice of the functions."""
         coefficients, functions = input_shape
         return (coefficients[0], *functions[1:3], 1)

@@ -7,14 +7,15 @@ import pytest
 from click.testing import CliRunner
 
 import diffkeras as dk
+from benchmarks.arbiter import __main__ as arbiter
+from benchmarks.arbiter.published import PUBLISHED
+from benchmarks.arbiter.readings import MANY_SINKS, READINGS, TESTS, reading_of
 
 ROOT = Path(__file__).parents[2]
 
 
 def value(test: str, key: str) -> tuple[float, float]:
-    from benchmarks.arbiter import readings
-
-    reading = readings.reading_of(readings.TESTS[test], key)
+    reading = reading_of(TESTS[test], key)
     return reading.value(dk.solve(reading.problem()))
 
 
@@ -37,9 +38,6 @@ def test_one_sink_is_a_formula(key, formula):
 
 
 def test_time_steps_give_the_published_numbers():
-    from benchmarks.arbiter import __main__ as arbiter
-    from benchmarks.arbiter.published import PUBLISHED
-
     found = {one: arbiter.with_time_step(one) for one in PUBLISHED}
     explained = {one: number for one, number in found.items() if number is not None}
     assert len(explained) == 5
@@ -49,9 +47,6 @@ def test_time_steps_give_the_published_numbers():
 
 
 def test_a_fitting_reading_is_nearer_than_all_others():
-    from benchmarks.arbiter.published import PUBLISHED
-    from benchmarks.arbiter.readings import MANY_SINKS, READINGS
-
     values = {
         reading.key: reading.value(dk.solve(reading.problem()))[0]
         for reading in READINGS
@@ -66,10 +61,8 @@ def test_a_fitting_reading_is_nearer_than_all_others():
 
 @pytest.mark.slow
 def test_the_command_writes_the_published_tables(tmp_path):
-    from benchmarks.arbiter.__main__ import main
-
     options = ["--output", str(tmp_path / "made")]
-    run = CliRunner().invoke(main, options, catch_exceptions=False)
+    run = CliRunner().invoke(arbiter.main, options, catch_exceptions=False)
     assert run.exit_code == 0
     for table in ("made_readings.csv", "made_programs.csv"):
         shipped = ROOT / "benchmarks" / "results" / table.replace("made", "arbiter")

@@ -97,21 +97,13 @@ def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
         about = children["diffkeras"].ask("about") | children["PyTorch"].ask("about")
         if not about["difference"] <= LARGEST_DIFFERENCE:
             sys.exit(f"the networks differ by {about['difference']:.1e} of the largest value")
-        tasks = dict.fromkeys(
-            task for ours, theirs in PAIRS for task in (("diffkeras", ours), ("PyTorch", theirs))
-        )
-        return measure(children, [*tasks], rounds, seconds), about
-
-
-def measure(
-    children: dict[str, Child], tasks: list[tuple[str, str]], rounds: int, seconds: float
-) -> dict[tuple[str, str], list[dict]]:
-    """The times of each program and task, of rounds in which they take turns."""
-    found: dict[tuple[str, str], list[dict]] = {task: [] for task in tasks}
-    for _ in range(rounds):
-        for name, what in tasks:
-            found[name, what].append(children[name].ask("measure", what=what, seconds=seconds))
-    return found
+        found: dict[tuple[str, str], list[dict]] = {
+            task: [] for pair in PAIRS for task in zip(children, pair, strict=True)
+        }
+        for _ in range(rounds):
+            for (name, what), times in found.items():
+                times.append(children[name].ask("measure", what=what, seconds=seconds))
+        return found, about
 
 
 def row(settings: dict, measured: dict, pair: tuple[str, str]) -> list[str]:

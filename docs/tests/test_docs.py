@@ -59,8 +59,6 @@ def folders(tmp_path, request):
 
 
 def generate_dataset_of_data_page(path: Path) -> None:
-    import diffkeras as dk
-
     page = (DOCS / "data.md").read_text(encoding="utf-8")
     assert "--sources 5 --train-examples 20 \\\n    --validation-examples 2" in page
     sizes = {"train": 20, "validation": 2, "test": 2}

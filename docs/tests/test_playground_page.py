@@ -6,7 +6,7 @@ The pictures stay in the folders of the tests; `make test-playground` says where
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ View = Any
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The built page."""
     pytest.importorskip("playwright.sync_api")
     if browser.browser_path() is None:
         pytest.skip("Chromium isn't installed")
@@ -55,15 +54,12 @@ def page(tmp_path_factory):
 
 @pytest.fixture
 def opened(page):
-    def open_page(width: int, **options: Any) -> AbstractContextManager[View]:
-        return browser.opened(page, width, **options)
-
-    return open_page
+    return partial(browser.opened, page)
 
 
 def field(view: View, name: str = "exact") -> NDArray[np.float64]:
     """The values of a map, with ghost nodes."""
-    settle(view)
+    browser.settle(view)
     where = "document.querySelector('#diffkeras-playground').playground.last"
     values = "exact.field" if name == "exact" else name
     return np.array(view.evaluate(f"Array.from({where}.{values})"))
@@ -75,10 +71,6 @@ def colours(view: View, name: str) -> set[tuple[int, ...]]:
         "(map) => Array.from(map.getContext('2d').getImageData(0, 0, map.width, map.height).data)"
     )
     return {tuple(colour) for colour in np.reshape(found, (-1, 4))[:, :3].tolist()}
-
-
-def settle(view: View) -> None:
-    browser.settle(view)
 
 
 def place(view: View, name: str, x: float, y: float) -> tuple[float, float]:
@@ -115,7 +107,6 @@ MAPS = ("exact", "predicted", "error", "bound")
 
 
 def drawn_by_finger(view: View, name: str) -> Iterator[None]:
-    """A finger on a map."""
     session = view.context.new_cdp_session(view)
     start = place(view, name, 0.2, 0.5)
     for kind, steps in (("touchStart", [0]), ("touchMove", [20, 40]), ("touchEnd", [])):
@@ -131,7 +122,7 @@ def test_a_finger_draws_on_the_first_map_and_scrolls_on_others(name, draws, open
         place(view, name, 0.2, 0.5)
         before, top = field(view), view.evaluate("scrollY")
         for _ in drawn_by_finger(view, name):
-            settle(view)
+            browser.settle(view)
         view.wait_for_timeout(300)
         assert (abs(field(view) - before).max() > 0) == draws
         assert (view.evaluate("scrollY") == top) == draws
@@ -160,13 +151,13 @@ def test_words_where_nothing_is_proven(opened):
     with opened(1300) as view:
         choose = browser.choose
         choose(view, "preset", "empty")
-        settle(view)
+        browser.settle(view)
         assert field(view).max() == 0
         assert "proven to be 0" in view.inner_text("[data-part=verdict]")
         choose(view, "decay", "0")
         for _ in browser.draw(view, "producer", [[(0.5, 0.5)]]):
             pass
-        settle(view)
+        browser.settle(view)
         assert view.inner_text("[data-part=boundNumber]") == "infinite: nothing is proven"
         assert colours(view, "bound") == {TOP_OF_SCALE}
         assert "there is no steady state" in view.inner_text("[data-part=verdict]")
@@ -174,5 +165,5 @@ def test_words_where_nothing_is_proven(opened):
         choose(view, "decay", "0.001")
         for _ in browser.draw(view, "producer", [[(0.5, 0.5)]]):
             pass
-        settle(view)
+        browser.settle(view)
         assert "tissue was not trained for producers" in view.inner_text("[data-part=verdict]")

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import diffkeras as dk
 from docs.tests.helpers.snippets import PAGES, ROOT, Snippet, run_limited, snippets
 
 pytestmark = pytest.mark.slow
@@ -27,8 +28,6 @@ def runnable(language: str) -> list[Snippet]:
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
     """What `make quickstart` leaves: a shipped surrogate, and one that is trained for less long."""
-    import diffkeras as dk
-
     folder = tmp_path_factory.mktemp("quickstart")
     run = folder / "saved_models" / "quickstart"
     shipped = ROOT / "diffkeras" / "surrogates" / "shipped_models" / "quickstart"
@@ -55,8 +54,6 @@ def folder(tmp_path, request):
             shutil.copytree(made / "saved_models", folder / "saved_models")
             (folder / "data").symlink_to(made / "data")
         if "needs an export" in snippet.marks:
-            import diffkeras as dk
-
             dk.export("default", output=folder / "exported", lattice=(64, 64))
         if "needs a dataset" in snippet.marks:
             [command] = [s for s in snippets(snippet.page, "sh") if "--sources 5" in s.code]

@@ -89,16 +89,13 @@ class Engine:
     def solve(
         self, parts: dict[str, Any], tolerance: float = 1e-9
     ) -> tuple[NDArray[np.float64], float]:
-        """The exact field and its error bound."""
         found = self.call("solved", flat(parts), tolerance)
         return self._array(found["field"], parts), float(found["errorBound"])
 
     def predict(self, parts: dict[str, Any], surrogate: str) -> NDArray[np.float64]:
-        """The field of a shipped surrogate."""
         return self._array(self.call("predicted", flat(parts), surrogate), parts)
 
     def certify(self, parts: dict[str, Any], field: NDArray) -> NDArray[np.float64]:
-        """The bound of each node."""
         return self._array(self.call("certified", flat(parts), field.ravel()), parts)
 
     @staticmethod
@@ -109,7 +106,6 @@ class Engine:
 
 @cache
 def engine() -> Engine:
-    """One engine for all tests."""
     return Engine()
 
 

@@ -42,8 +42,6 @@ LONGEST = 600  # seconds
 
 @dataclass(frozen=True)
 class Snippet:
-    """A block of code in a page."""
-
     page: Path
     number: int  # among the blocks of its language
     language: str
@@ -62,12 +60,10 @@ class Snippet:
 
     @property
     def marks(self) -> list[str]:
-        """What it needs."""
         return [part.strip() for part in self.mark.split(",")] if self.reason is None else []
 
     @property
     def continues(self) -> bool:
-        """Whether it needs the block before it."""
         return "continues" in self.marks
 
     @property
