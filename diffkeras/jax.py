@@ -28,7 +28,7 @@ def solve(
         parts: arrays by the names of `dk.parts_of`, such as "production" or "uptake.maximum", which
             replace the problem's own. For several problems they are the same, or have the batch as
             their first axis.
-        tolerance: of the field and of its derivatives, relative to the largest |value|.
+        tolerance: of the field and of its derivatives, each relative to its largest |value|.
 
     Returns:
         The field, with the batch as its first axis for several problems, in the parts' precision,

@@ -54,8 +54,8 @@ logger = logging.getLogger(__name__)
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @number_option(
     "--tolerance",
-    help="Largest error, relative to the largest value. If the prediction isn't proven to meet it, "
-    "the corrected field is written; if that isn't either, the solved one. Its name is printed.",
+    help="Largest error, relative to the largest |value|. If the prediction isn't proven to meet "
+    "it, the corrected field is written, or else the solved one. Its name is printed.",
 )
 def predict(
     run: Path,

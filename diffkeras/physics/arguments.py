@@ -97,12 +97,12 @@ def check_rng(rng: Any) -> np.random.Generator:
 
 
 def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
-    """A relative tolerance that rounding allows, and that the field 0 doesn't meet."""
+    """A tolerance, relative to the largest |value|, that rounding allows and 0 doesn't meet."""
     tolerance = check_number(name, value)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
-            f"must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, not "
-            f"{tolerance}",
+            f"must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1 (relative to "
+            f"the largest |value|), not {tolerance}",
             name,
         )
     return tolerance

@@ -27,7 +27,7 @@ class FieldFunction:
         problems: what is not among the parts stays as it is.
         shape: of the field, of one problem the lattice, and of several (batch, *lattice).
         names: of the parts, as in `parts_of`.
-        tolerance: of fields and adjoints.
+        tolerance: of fields and adjoints, each relative to its largest |value|.
     """
 
     def __init__(

@@ -234,7 +234,7 @@ class Solution(ProvenField):
 
         Args:
             direction: the change of each part, by its name (`parts_of`) and of its shape.
-            tolerance: relative to the largest |value|; the field's own error adds to it.
+            tolerance: relative to its largest |value|; the field's own error adds to it.
 
         Raises:
             PhysicsError: a name that isn't a part, a change of another shape, or one not finite.

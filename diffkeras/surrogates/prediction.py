@@ -50,7 +50,7 @@ class Prediction(ProvenField):
         more than a tolerance below about 1e-11, the bound is above it.
 
         Args:
-            tolerance: the largest error, relative, as in `diffkeras.solve`.
+            tolerance: the largest error, relative to the field's largest |value|.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.

@@ -118,7 +118,7 @@ class Surrogate:
         Args:
             problem: for which the surrogate was trained. Or a source image and the keywords of a
                 problem, as its short form, see `problem`. For several, see `predict_many`.
-            tolerance: the largest error that the returned field may have, relative as for `solve`.
+            tolerance: the largest error of the returned field, relative to its largest |value|.
                 Where the network's field is not proven to meet it, nor a corrected one, the exact
                 solver starts from there. None for the network's field as it is.
             **keywords: see `problem`.

@@ -78,8 +78,9 @@ class ReducedBasis:
 
     def __repr__(self) -> str:
         return (
-            f"ReducedBasis({len(self.modes)} modes of {self.snapshots} snapshots, error "
-            f"{np.median(self.errors):.1e}, worst {self.errors.max():.1e}; {self.family!r})"
+            f"ReducedBasis({len(self.modes)} modes of {self.snapshots} snapshots; largest error of "
+            f"a left-out snapshot, as a share of its largest value: {np.median(self.errors):.1e} "
+            f"(median), {self.errors.max():.1e} (worst); {self.family!r})"
         )
 
     @classmethod
@@ -101,7 +102,7 @@ class ReducedBasis:
             modes: the dimension of the basis; by default as many, at most 100, as make the errors
                 of snapshots that are left out smaller.
             seed: of the draws.
-            tolerance: of the snapshots.
+            tolerance: largest error of a snapshot, relative to its largest |value|.
             processes: that share the snapshots.
 
         Raises:

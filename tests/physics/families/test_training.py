@@ -183,7 +183,7 @@ def test_bad_arguments_are_refused(tmp_path):
         (lambda: train(family, 5, processes=0), "processes must be a whole number from 1"),
         (lambda: train(family.problem), "one of a Family, not of Problem"),
         (lambda: train_to(family.problem, 0.1), "one of a Family, not of Problem"),
-        (lambda: train_to(family, np.nan), r"worst must lie between .* and 1, not nan"),
+        (lambda: train_to(family, np.nan), r"worst must lie between .* and 1 \(rel.*\), not nan"),
         (lambda: dk.ReducedBasis.load(tmp_path / "a.npz", None), "one of a Family, not of None"),
         (lambda: tissue_basis().save(tmp_path / "basis.h5"), r"to a \.npz file, not to .*\.h5"),
     ):
