@@ -29,7 +29,7 @@ from diffkeras.system.atomic_files import check_file, write_bytes
 
 KINDS = ".npy, .npz or .vti (with its bound and the problem; .vti is for ParaView), or .tif"
 PLOTS = (".png", ".pdf", ".svg")
-FILES = ("output", "bound", "corrected", "plot")  # those of `FieldFiles`
+FILES = ("output", "bound", "corrected", "plot")  # of `FieldFiles`
 
 
 def field_options(command: Command) -> Command:
@@ -145,7 +145,7 @@ class FieldFiles:
             write_bytes(path, content)
 
     def _content(self, path: Path, results: Sequence[ProvenField], each: Any = None) -> bytes:
-        """The content of a file of some arrays of each result; by default those of the result."""
+        """The content of a file of some arrays of each result, by default of all its arrays."""
         each = each or [arrays_of_result(path, one) for one in results]
         arrays = {name: [arrays[name] for arrays in each] for name in each[0]}
         problem = results[0].problem

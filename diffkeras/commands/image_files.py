@@ -27,8 +27,8 @@ def read_numbers(path: Path, names: Sequence[str], *, labels: bool = False) -> N
             then they may be black and white, or numbered colours.
 
     Returns:
-        An array of real numbers of any type and shape; without `labels`, those of a grey picture
-        relative to its full scale.
+        An array of real numbers of any type and shape; without `labels`, the values of a
+        grey picture are relative to its full scale.
 
     Raises:
         DataError: it is no such file, damaged, or doesn't fit into memory.

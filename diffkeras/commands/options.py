@@ -205,8 +205,8 @@ def once_each(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]
 def check_together(needs: Sequence[Names] = (), excludes: Sequence[Names] = ()) -> None:
     """Refuse options of the running command that don't go together, by their parameters' names.
 
-    Each row of `needs` is an option and those of which it needs one; of `excludes`, an option and
-    those that can't be given with it.
+    Each row of `needs` is an option and others, of which it needs one; of `excludes`, an option and
+    others that can't be given with it.
     """
     ctx = click.get_current_context()
     shown = {

@@ -120,7 +120,7 @@ class ProblemFiles:
         return {option: file for option, file in files.items() if isinstance(file, Path)}
 
     def read(self, make: Callable[..., Problem] = Problem) -> list[Problem]:
-        """Read the problem, or those of a stack; `make` takes the arguments of `Problem`."""
+        """Read the problem, or a stack's problems; `make` takes the arguments of `Problem`."""
         if self.labels:
             image = self._image("source_file", labels=True)
             keywords = self._maps(("diffusivity", "decay"), image.ndim)

@@ -33,7 +33,7 @@ PROGRAM_DATA = DataConfig(
 class DatasetConfig:
     """One source count in one physics.
 
-    The data of the paper's text have the names `sources_01` … `sources_20`, and those of its
+    The data of the paper's text have the names `sources_01` … `sources_20`, and the data of its
     authors' program `sources_01-production` and so on. Other names add the lattice and a
     fingerprint of everything that an example depends on, so that different data never share a
     directory. The numbers of examples are not part of a dataset's identity.

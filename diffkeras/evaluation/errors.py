@@ -36,7 +36,7 @@ IN_WORDS = (
 )
 NODES = tuple(f"nodes_{region}" for region in REGIONS)
 
-# the first wavenumber of the middle band, and that of the upper one, in PDEBench
+# the first wavenumbers of the middle band and of the upper one, in PDEBench
 MIDDLE, UPPER = 4, 12
 BANDS = {"low": (0, MIDDLE), "middle": (MIDDLE, UPPER), "high": (UPPER, None)}
 METRICS = {
@@ -110,8 +110,8 @@ def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
 def radial_spectrum(fields: NDArray) -> NDArray[np.float64]:
     """Squared Fourier coefficients of fields, added up over directions: (images, wavenumbers).
 
-    Coefficients are those of `numpy.fft.fft2` divided by the number of nodes. As in PDEBench, those
-    of non-negative frequencies count, each for the whole number below its distance from 0.
+    Coefficients are the results of `numpy.fft.fft2` divided by the number of nodes. As in PDEBench,
+    non-negative frequencies count, each for the whole number below its distance from 0.
     Wavenumbers are 0, 1, … periods a side, up to half of the shorter side.
     """
     rows, columns = fields.shape[1:]

@@ -1,4 +1,4 @@
-"""Figures of a surrogate's errors, next to those of the baselines."""
+"""Figures of a surrogate's errors, next to the baselines' errors."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evalu
 
 
 def draw_figures(measured: Measurement, subject: Subject, images: TestImages) -> dict[str, Figure]:
-    """All figures of an evaluation, by name; those of the training belong to a run."""
+    """All figures of an evaluation, by name; the training is drawn for runs alone."""
     config, styles = images.config, {subject.name: STYLES[SURROGATE]}
     for other, color in zip(subject.compared, itertools.cycle(OTHERS)):
         styles[other.name] = color, "P"
@@ -215,8 +215,8 @@ def draw_cases(
 ) -> dict[str, Figure]:
     """All pictures of single test images: name → figure.
 
-    The first method chooses the images. Those of several methods have a row for each. `errors` are
-    those of `Measurement`, or of `examples.csv`.
+    The first method chooses the images. Pictures of several methods have a row for each. `errors`
+    come from `Measurement`, or from `examples.csv`.
     """
     config = images.config
     maes = errors.set_index(["method", "sources", "example"])["mae"]

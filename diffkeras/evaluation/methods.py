@@ -52,7 +52,7 @@ class Method:
         description: its field, in words.
         takes_batches: whether it computes a batch at once; otherwise image by image.
         surrogate: name of the surrogate that it starts from; None for a classical method.
-        timed: whether the time of `compute` is that of a prediction.
+        timed: whether `compute` takes the time of a prediction.
         copy_of: name of the method whose fields it has but for the known values on the source
             nodes, and so its time, since copying them takes less than noise.
     """
@@ -186,7 +186,7 @@ class Subject:
 
     @property
     def all_methods(self) -> list[Method]:
-        """Its methods, and those of the models that it is compared with."""
+        """Its methods, and the methods of the models that it is compared with."""
         return self.methods + [method for other in self.compared for method in other.methods]
 
     @property

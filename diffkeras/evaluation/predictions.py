@@ -127,7 +127,7 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
     j as from its own, and as the prediction of j is. Predictions are refused if such pairs form a
     cycle, which swapped images and a shifted order do, and poor predictions hardly ever. Rows and
     columns of a source count seem to be swapped if most of its predictions are at most a fifth as
-    far from their exact fields once they are transposed. Distances are those of directions of
+    far from their exact fields once they are transposed. Distances are between directions of
     fields, averaged over parts of the lattice.
 
     Args:
@@ -177,7 +177,7 @@ def _check_axes(path: Path, predictions: Mapping[int, NDArray], fields: NDArray)
 
 
 def _seems_to_be(found: NDArray, fields: NDArray) -> csr_array:
-    """(images, images), whether prediction i seems to be that of image j."""
+    """(images, images), whether prediction i seems to be of image j."""
     own = 1 - np.sum(found * fields, axis=1)
     limits = np.where(own > SAME, NEARER * own, -1.0)  # a cosine may be rounded to more than 1
     parts = [

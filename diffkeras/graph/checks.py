@@ -146,7 +146,7 @@ def _right_images(
 
 
 def _magnitudes(values: tf.Tensor) -> tf.Tensor:
-    """The bits of |values|, integers in the same order; those of NaN are the largest."""
+    """The bits of |values|, integers in the same order; of NaN, the largest."""
     integers = FLOATS[values.dtype]
     return tf.bitcast(values, integers) & integers.max
 

@@ -200,7 +200,7 @@ def _field_functions(solver: ExportedSolver, sources: SourceMeaning) -> dict[str
 
 
 def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
-    """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
+    """Images (batch, rows, columns, 1); an InvalidArgumentError for another lattice."""
     sides = tf.shape(images)[1:3]
     message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
     way_out = "nodes; export it for these (--lattice)"

@@ -97,7 +97,7 @@ class UniformFields:
         if production is None:
             return correction(None, None)
         # If many nodes are fixed, the field of the production alone is far larger, so its density
-        # and that of the ring are inverted together. The ring, whose mismatch weighs most, is last.
+        # and the ring's are inverted together. The ring, whose mismatch weighs most, is last.
         field = correction(self._response(production), -production)
         return field + correction(field, None)
 

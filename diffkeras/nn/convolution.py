@@ -1,4 +1,4 @@
-"""Convolutions of 3×3, in fast, mathematically equal forms, and those of an architecture."""
+"""Convolutions of 3×3, in fast, mathematically equal forms, and an architecture's convolutions."""
 
 import itertools
 import math

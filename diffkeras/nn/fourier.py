@@ -111,7 +111,7 @@ class SpectralConvolution(layers.Layer):
         return waves / ops.cast(side + side // PADDING, self.compute_dtype)
 
     def _weighted(self, waves: Any) -> Any:
-        """The waves along columns, those of l > 0 twice, for l < 0 also."""
+        """The waves along columns, doubled for l > 0, as these stand for l < 0 also."""
         twice = ops.where(ops.arange(2 * self.modes) % self.modes > 0, 2.0, 1.0)
         return waves * ops.cast(twice, self.compute_dtype)[:, None]
 

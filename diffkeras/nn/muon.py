@@ -12,13 +12,13 @@ class ConvolutionalMuon(keras.optimizers.Muon):
 
     The step of a matrix is its momentum, made orthogonal by Newton-Schulz iteration. Keras' Muon
     does this for dense layers only and would train a convolutional network by AdamW. All other
-    weights, those of dense layers too, and those of the layers in `exclude_layers` get the step of
+    weights, also of dense layers, and all weights of the layers in `exclude_layers` get the step of
     AdamW.
 
     Args:
         learning_rate: as for Adam, because steps are scaled to the size of Adam's (arXiv
             2502.16982).
-        **options: those of `keras.optimizers.Muon`.
+        **options: of `keras.optimizers.Muon`.
 
     Example:
 
@@ -42,6 +42,6 @@ class ConvolutionalMuon(keras.optimizers.Muon):
         return keras.ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
 
     def lr_adjust(self, x: Any) -> Any:
-        """The step, scaled so that its root mean square is about that of Adam's."""
+        """The step, scaled so that its root mean square is about the same as in Adam."""
         matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
         return keras.ops.reshape(super().lr_adjust(matrix), x.shape)

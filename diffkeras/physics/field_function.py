@@ -105,7 +105,7 @@ class FieldFunction:
         return shape in ((count, *lattice), (count,))
 
     def _solutions(self, fields: NDArray, parts: Sequence[Any]) -> list[Solution]:
-        """The solutions of these parts: the latest ones, or those of the given fields."""
+        """The solutions of these parts: the latest ones, or made from the given fields."""
         latest = self._latest
         if latest and all(map(np.array_equal, latest[0], parts)):
             return latest[1]

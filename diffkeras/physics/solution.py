@@ -32,7 +32,7 @@ from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
 from diffkeras.system.packages import needs_packages
 
-ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
+ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be far from the exact ones
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -16,7 +16,7 @@ from diffkeras.system.messages import low_to_high
 
 BYTES = 4  # the size of a float32
 COPIES = 2  # a finished run keeps its weights in weights.npz and in the SavedModel
-OVERHEAD = 1.02  # size of a record over that of its field: the sources take little
+OVERHEAD = 1.02  # size of a record over its field's size: the sources take little
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ NAMES = {
     "data.train_fraction": "training fraction",
     "data.train_part": "training part",
 }
-# overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
-# the others are what a stream allows
+# overrides of a test set, whose training examples need not be stored: a stream's aren't, and the
+# others are what a stream allows
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
     "data.cache": False,

@@ -54,7 +54,7 @@ def save_weights(file: Path, model: keras.Model) -> None:
 
 
 def load_weights(file: Path, model: keras.Model, section: ModelConfig) -> None:
-    """Give a network of a section `model` the weights in a file; a RunError for those of others."""
+    """Give a network of a section `model` the weights in a file; a RunError if they don't fit."""
     try:
         arrays = list(read_arrays(file, "weights of a network").values())
     except DataError as error:

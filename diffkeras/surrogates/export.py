@@ -201,7 +201,7 @@ def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> list[Problem]:
     """Problems of the smallest and the largest source count, the last beyond trained values."""
     config, problems = surrogate.config, []
     counts = config.data.sources
-    # of values beyond those of the training, where images are scaled
+    # of values beyond the training's, where images are scaled
     larger = ("source_image", *CONCENTRATIONS) if config.view.scales else ()
     try:
         for count in sorted({min(counts), max(counts)}):

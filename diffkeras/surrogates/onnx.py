@@ -27,7 +27,7 @@ from diffkeras.system.saved_models import OUTPUT, named_function
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 AXES = ("batch", "rows", "columns")  # what of them an input or output has comes in this order
 KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
-# ONNX has neither log1p nor expm1. The rounding of 1 + x is within that of the network's values.
+# ONNX has neither log1p nor expm1. The rounding of 1 + x is within the rounding of the network.
 ELEMENTARY = SimpleNamespace(
     **{
         **vars(keras.ops),

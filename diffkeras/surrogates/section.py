@@ -69,7 +69,7 @@ else:
 class ModelConfig(_Parameters):
     """The network and the scale of its inputs and outputs.
 
-    Its keys are also those of all architectures; each architecture has its own.
+    It has the keys of all architectures; each architecture has its own.
 
     Attributes:
         fixed_values: Write the known values of the source image onto the sources of the predicted

@@ -1,4 +1,4 @@
-"""Packages that an installation may lack: `diffkeras-solver` has those of the solver alone."""
+"""Packages that an installation may lack: `diffkeras-solver` has the solver's alone."""
 
 import os
 import sys

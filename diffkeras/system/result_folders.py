@@ -71,7 +71,7 @@ def replacing_files(path: Path, last: str) -> Iterator[Path]:
 
 
 def claim(path: Path, name: str, last: str) -> None:
-    """List a file that the caller writes next among those of the result with the file `last`.
+    """List a file that the caller writes next among the files of the result with the file `last`.
 
     Raises:
         OutputError: the folder has a file of the user of that name, or can't be written.

@@ -184,7 +184,7 @@ def position(place: Path) -> tuple[int, int]:
 
 
 def read_weights(place: Path, model: keras.Model) -> None:
-    """Set the weights of a model and of its built optimizer to those of a checkpoint."""
+    """Set the weights of a model and of its built optimizer from a checkpoint."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Skipping ")  # what the file lacks

@@ -33,7 +33,7 @@ from diffkeras.view.trained_problems import ROUNDING, TrainedProblems
 
 LEAST = 0.1  # nodes below this share of the maximum don't count in the mass balance
 TINY = 1e-30  # makes 0/0 a 0
-# nodes of one image are neighbours along rows and columns, and those of different images never
+# nodes of one image are neighbours along rows and columns, and nodes of different images never
 NEIGHBOURS = ndimage.generate_binary_structure(3, 1) & [[[False]], [[True]], [[False]]]
 BOUNDS_HOLD = "; bounds hold there, too, but the errors may be larger"
 

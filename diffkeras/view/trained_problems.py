@@ -238,7 +238,7 @@ class TrainedProblems:
                 )
 
     def _check_medium(self, medium: Medium) -> None:
-        """Raise a PhysicsError if a medium is none of those of the training."""
+        """Raise a PhysicsError if a medium is none of the training's."""
         trained, free, start = self.recipe.medium, self.varying, f"{self.in_words}, and"
         if medium.sides != trained.sides:
             here, there = map(sides_in_words, (medium.sides, trained.sides))

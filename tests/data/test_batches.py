@@ -11,7 +11,7 @@ from diffkeras.view.target import unpack_target
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:
-    """Number of sources of each example, which is also that of the values in its image."""
+    """Number of sources of each example, which is also the number of values in its image."""
     found = []
     for _, y in batches.as_numpy_iterator():
         _, images, counts = unpack_target(y)

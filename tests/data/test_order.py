@@ -70,7 +70,7 @@ SHORT = parse_config(
 
 @pytest.mark.parametrize(("shares", "own"), [(EVERYTHING, 24), (DataShares(range(1, 2), 4), 6)])
 def test_passes_follow_each_other_without_regard_to_epochs(shares, own):
-    # 24 examples in batches of 20: a pass ends within a batch, and so does that of each share
+    # 24 examples in batches of 20: a pass ends within a batch, also of each share
     order = passes(SHORT, shares, 0, 12).ravel().reshape(-1, own)
     assert len(order) == 10
     for one in order:

@@ -49,7 +49,7 @@ def append(file, content):
 
 
 def rewrite(file, change):
-    """Write the records that `change` makes of those of a file."""
+    """Rewrite the records of a file as `change` makes them."""
     records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
     with tf.io.TFRecordWriter(str(file)) as writer:
         for record in change(records):

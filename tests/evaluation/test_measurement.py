@@ -35,7 +35,7 @@ def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch)
 
 
 def test_only_a_copy_of_a_method_has_its_time(tiny):
-    """A name doesn't make a method a copy: that of a user's model may end like one."""
+    """A name doesn't make a method a copy: a user's model may have a name that ends like one."""
     images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
     model = Method("x" + SET, lambda batch: ComputedFields(0.5 * batch.fields))
     measured = Measurement([model, with_sources_set(model)])

@@ -91,7 +91,7 @@ class Units:
 
 
 def random_problem(seed: Any, **options: Any) -> Problem:
-    """The problem of a seed; options are those of `random_arguments`.
+    """The problem of a seed; options are as for `random_arguments`.
 
     Raises:
         PhysicsError: if the problem has no solution.
@@ -114,7 +114,7 @@ def random_arguments(
 
     Args:
         seed: of all draws, or their generator.
-        terms: those of `TERMS` that it has; "shapes" for fixed nodes in lines, shells or along
+        terms: some of `TERMS`; "shapes" for fixed nodes in lines, shells or along
             sides, in a uniform medium.
         maybe: those that it has with a probability of a half.
         dimensions: 2 or 3.

@@ -31,7 +31,7 @@ def study_rows(
         error: the lattice MAE of a run of these values; other errors are multiples of it.
         noise: relative standard deviation over seeds.
         draws: draw of the examples → its own seeds; other combinations are left out.
-        test_sets: labels; the errors of each are twice those of the one before.
+        test_sets: labels; the errors of each are twice the errors of the one before.
     """
     rng = np.random.default_rng(0)
     runs = []

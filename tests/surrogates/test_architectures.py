@@ -45,7 +45,7 @@ def trained(request, tiny, data_dir, tmp_path_factory):
 
 def test_a_trained_architecture_predicts_proves_and_exports(trained, tmp_path):
     surrogate = load_surrogate(trained)
-    images = np.zeros((2, 20, 16))  # another lattice than that of the training
+    images = np.zeros((2, 20, 16))  # another lattice than in the training
     images[:, 4:7, 5:9] = 1.0
     images[1, 12:15, 3:6] = 0.25
     fields = surrogate.fields(images)

@@ -96,7 +96,7 @@ def test_the_commands_take_it_like_a_shipped_one(folder, tiny, data_dir, diffker
     assert evaluated.exit_code == 0, evaluated.output
     exported = diffkeras("export", run, "--output", "exported")
     assert exported.exit_code == 0, exported.output
-    images = np.zeros((2, 20, 16), np.float32)  # another lattice than that of the training
+    images = np.zeros((2, 20, 16), np.float32)  # another lattice than in the training
     images[:, 4:7, 5:9] = 1.0
     fields = load_surrogate(run).fields(images)
     loaded = tf.saved_model.load("exported")

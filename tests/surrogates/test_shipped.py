@@ -25,7 +25,7 @@ from tests.helpers.rounding import same_to_rounding
 load_once = cache(load_surrogate)
 NAMES = ("default", "production", "quickstart", "saturating_tissue", "tissue")
 LARGEST_SIZE = 5_000_000  # bytes
-SEED = 7  # neither that of the training nor that of the cards
+SEED = 7  # neither the training's nor the cards'
 
 
 def config_of(name: str) -> str:

@@ -19,7 +19,7 @@ from tests.helpers.lean_runs import lean_training
 
 
 def clips_and_averages_as_one(optimizer: str, group: ProcessGroup) -> None:
-    """Two steps of two replicas, whose gradients differ, are those of one device."""
+    """Two steps of two replicas, whose gradients differ, equal the steps of one device."""
     section = {"clip_norm": 0.01, "optimizer": optimizer, "weight_decay": 0.1}
     config = parse_config({"training": {**section, "learning_rate": 0.1, "ema": 0.5}})
     x = np.random.default_rng(0).random((4, 8, 8, 1)).astype("float32")

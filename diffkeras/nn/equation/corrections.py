@@ -116,7 +116,7 @@ class RingCorrections(Corrections):
     First, û = A⁻¹q with the densities q = Aû of the field, with the fixed values c in it, on the
     sources; so û solves the equation on the free nodes. Each round then adds the field of densities
     p on the ring, û ← û + αA⁻¹p. They are a learned preconditioner of the mismatch m = c − û there,
-    made conjugate to those of earlier rounds:
+    made conjugate to the densities of earlier rounds:
 
     p = K ∗ m on the ring, minus its projections on earlier p; α = ⟨m, p⟩ / ⟨p, A⁻¹p⟩.
 

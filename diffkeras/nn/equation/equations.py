@@ -1,4 +1,4 @@
-"""The five-point equations of batches of media, and those of a network's input, on every backend.
+"""The five-point equations of batches of media and of a network's input, on every backend.
 
 They equal `physics.equations.finite_volumes` to the rounding of the arrays. Fields of fixed values
 depend only on ratios, so the operator of a network's input is in units of D₀/h², with the

@@ -178,7 +178,7 @@ def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
 
 
 def arguments_of(cls: type) -> dict[str, inspect.Parameter]:
-    """Arguments of a class. If it has `**options`, they are those of its base class."""
+    """Arguments of a class. If it has `**options`, they are its base class's."""
     arguments = inspect.signature(cls).parameters
     named = {name: p for name, p in arguments.items() if p.kind is not p.VAR_KEYWORD}
     if cls.__base__ and len(named) < len(arguments):

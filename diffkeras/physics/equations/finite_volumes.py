@@ -209,7 +209,7 @@ def finite_volumes(
     unit: float = 1.0,
     couplings: tuple[NDArray[np.float64], ...] = (),
 ) -> FiniteVolumes:
-    """The operator of a medium, divided by `unit`; couplings may be those of a similar medium."""
+    """The operator of a medium, divided by `unit`; couplings may be a similar medium's."""
     row_sums = np.empty(lattice)
     row_sums[...] = medium.decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.side_kinds, strict=True)):

@@ -107,7 +107,7 @@ def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
 
 
 def _clusters(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """The numbers of all samples, and of those of each cluster of their inputs (m, k)."""
+    """The numbers of all samples, and of the samples in each cluster of their inputs (m, k)."""
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
     distinct, clusters = len(np.unique(inputs, axis=0)), [np.arange(len(inputs))]
     count = min(MOST_CLUSTERS, len(inputs) // IN_CLUSTER, distinct)

@@ -41,7 +41,7 @@ class Parameter(NamedTuple):
 
     name: str  # "part" or "part[region]"
     part: str  # its name, see `parts_of`
-    # the numbers of the lattice's nodes that it sets: those of its region; without one, those that
+    # the numbers of the nodes that it sets: its region's nodes; without a region, the nodes that
     # no region of its part has, and None for all
     nodes: NDArray[np.intp] | None
     # low, high: its range
@@ -266,7 +266,7 @@ class Scaling(NamedTuple):
     scale: int | None  # the number of the parameter that all fields are divided by; None for none
     divided: NDArray[np.bool_]  # (p,), the parameters that are divided by it
     kept: NDArray[np.bool_]  # (p,), the parameters that are inputs
-    is_logarithmic: NDArray[np.bool_]  # (p,), those of which the logarithm is the input
+    is_logarithmic: NDArray[np.bool_]  # (p,), whose logarithm is the input
 
     @classmethod
     def of(cls, problem: Problem, parameters: tuple[Parameter, ...]) -> "Scaling":

@@ -243,7 +243,7 @@ class Predictor:
     def scaled(
         self, coefficients: NDArray[np.float64], points: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Coefficients of the modes, with that of the mean, times the scales of points."""
+        """Coefficients of the modes and of the mean, times the scales of points."""
         rows = np.insert(coefficients, self.fit.fast_modes, 1.0, axis=1)
         return rows * self._family.scaling.scales(points)
 

@@ -210,7 +210,7 @@ class Robin(GivenSide):
         return {**slopes, "value": (0.0, rate)}
 
 
-# the kinds of sides with given numbers, by their names, and by those of the numbers
+# the kinds of sides with given numbers, by their names, and by the numbers' names
 KINDS: dict[str, type[GivenSide]] = {kind.name: kind for kind in (FixedValue, FixedFlux, Robin)}
 GIVEN = {frozenset(kind.names_of_numbers()): kind for kind in KINDS.values()}
 

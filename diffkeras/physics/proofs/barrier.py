@@ -149,7 +149,7 @@ def barrier_of(
 ) -> NDArray[np.float64] | None:
     """A positive solution w on the lattice of about (A + d) w = g > 0; None if there is none.
 
-    The equations are those of the slowest decay, and d the least slopes of uptake.
+    The equations have the slowest decay, and d contains the least slopes of uptake.
     """
     try:
         step = LinearSteps(equations).solve(

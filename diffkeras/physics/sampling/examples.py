@@ -46,7 +46,7 @@ from diffkeras.physics.sampling.discs import (
 from diffkeras.physics.sampling.tissue import TissueSampler
 from diffkeras.physics.steady_state import solve
 
-# a stream's examples are those of no split
+# a stream's examples are in no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
 SYMMETRIES = 3  # binary digits of the images in an orbit, at most: a square has 8 symmetries
@@ -305,7 +305,7 @@ def split_of(sources: Sources, lattice: tuple[int, int]) -> str:
 def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
     """The content of the image, in the symmetry in which it is least.
 
-    The symmetries are those of the rectangle or square, whatever the sides do: training uses some
+    The symmetries are the rectangle's or square's, for sides of any kind: training uses some
     of them, or none. The content is the nodes that aren't 0, with their values relative to the
     largest, because networks see images divided by it.
     """

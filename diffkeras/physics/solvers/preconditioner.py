@@ -110,7 +110,7 @@ class SparseInverse:
         tree = scipy.spatial.cKDTree(centres, boxsize=box)
         _, near = tree.query(centres, k=range(1, min(NEAR_BLOCKS, len(blocks)) + 1))
         for number, (block, row) in enumerate(zip(blocks, np.asarray(near), strict=True)):
-            before = row[row < number][::-1]  # those of the nearest blocks that come before it
+            before = row[row < number][::-1]  # the nearest blocks that come before it
             nodes = np.concatenate([*(blocks[other] for other in before), block])
             rows = _last_rows_of_inverse_factor(window, ring, nodes, block.size)
             entries.append((block, rows))

@@ -52,7 +52,7 @@ def test_with_it_conjugate_gradients_solve_the_equations_of_the_free_nodes(bound
 
 
 def test_a_preconditioner_that_gives_nothing_estimates_no_error():
-    side = np.ones(3)  # such as that of a coarse matrix that is singular
+    side = np.ones(3)  # as for a coarse matrix that is singular
     found = conjugate_gradients(np.copy, np.zeros_like, side, lambda *_: False, 5, lambda *_: True)
     assert not found.is_met
 

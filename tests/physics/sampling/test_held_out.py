@@ -96,7 +96,7 @@ def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(
 
 
 def test_examples_of_many_images_are_those_of_independent_draws():
-    """Their bytes are those of version 1.0.0."""
+    """Their bytes are the same as in version 1.0.0."""
     for count, lattice in ((2, (64, 64)), (5, (64, 64)), (2, (512, 512))):
         recipe = ExampleRecipe(count, lattice, seed=3)
         assert not recipe.has_few_images
