@@ -198,11 +198,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     write_pictures(figure, path, 90, {})
 
 
-@command(
-    __doc__,
-    "calibration",
-    "the tables, without .csv and _marginals.csv",
-)
+@command(__doc__, "calibration", "the tables, without .csv and _marginals.csv")
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")
 def main(fields: int, solved: int, output: Path) -> None:

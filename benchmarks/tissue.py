@@ -158,12 +158,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     return rows
 
 
-@command(
-    __doc__,
-    "tissue",
-    "the tables, without .csv and _substrates.csv",
-    published=("only",),
-)
+@command(__doc__, "tissue", "the tables, without .csv and _substrates.csv", published=("only",))
 @click.option("--side", default=256, help="Nodes per side.")
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--only", type=click.Choice(["methods", "substrates"]), help="One table of both.")

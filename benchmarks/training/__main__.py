@@ -58,13 +58,7 @@ WITHOUT_TORCH = (
 @click.option("--threads", default=available_cores(), help="Threads of each program.")
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
-def main(
-    cases: str,
-    threads: int,
-    rounds: int,
-    seconds: float,
-    output: Path,
-) -> None:
+def main(cases: str, threads: int, rounds: int, seconds: float, output: Path) -> None:
     if importlib.util.find_spec("torch") is None:
         click.echo(WITHOUT_TORCH, err=True)
         sys.exit(2)

@@ -10,12 +10,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import DataError, OutputError
-from diffkeras_benchmark.archive import (
-    mixed,
-    predictions_of,
-    read_archive,
-    write_archive,
-)
+from diffkeras_benchmark.archive import mixed, predictions_of, read_archive, write_archive
 from diffkeras_benchmark.croissant import write_card
 from diffkeras_benchmark.data import write_split
 from diffkeras_benchmark.problems import PROBLEMS

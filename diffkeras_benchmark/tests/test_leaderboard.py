@@ -153,10 +153,7 @@ def test_the_published_rows_are_the_published_table():
         ({"parameters": -1}, "parameters: must be at least 0, not -1"),
         ({"training_seconds": float("nan")}, "training_seconds"),
         ({"colour": "red"}, "colour"),
-        (
-            {"model": "a\x1b[31mb"},
-            "model: must be text of 1 to 200 letters without control",
-        ),
+        ({"model": "a\x1b[31mb"}, "model: must be text of 1 to 200 letters without control"),
         ({"url": "javascript:alert(1)"}, "url: must be an address that begins with https://"),
         ({"url": 3}, "url: must be text of 1 to 200 letters"),
         ({"seeds": [0, 0]}, "seeds: must be one or more different seeds"),

@@ -10,12 +10,7 @@ from diffkeras_benchmark.verdicts import tied, verdict
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:
     time = {"median": milliseconds, "quartiles": [0.9 * milliseconds, 1.2 * milliseconds]}
-    return {
-        "name": name,
-        "surrogate": surrogate,
-        "error": {"mean": error},
-        "times": {"1": time},
-    }
+    return {"name": name, "surrogate": surrogate, "error": {"mean": error}, "times": {"1": time}}
 
 
 EXACT, LOOSE, ROUGH = row("exact", 0.0, 8.0), row("loose", 1e-3, 5.0), row("rough", 0.1, 0.5)

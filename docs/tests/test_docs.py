@@ -191,10 +191,7 @@ def test_links_to_parts_of_pages_lead_to_headings():
             "joined_pair padded u_net unrolled_cg with_corrections with_fixed_values",
         ),
         ("nn.losses", "get_weight"),
-        (
-            "graph",
-            "TensorSolver TensorSolver.solve TensorSolver.certify TensorSolver.export",
-        ),
+        ("graph", "TensorSolver TensorSolver.solve TensorSolver.certify TensorSolver.export"),
     ],
 )
 def test_examples_in_docstrings_of_public_names_print_what_they_say(module, some):

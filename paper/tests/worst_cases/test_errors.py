@@ -6,10 +6,7 @@ import pytest
 from diffkeras import solve
 from diffkeras.errors import RunError
 from paper.worst_cases import errors as module
-from paper.worst_cases.errors import (
-    candidate_errors,
-    certify_candidates,
-)
+from paper.worst_cases.errors import candidate_errors, certify_candidates
 from paper.worst_cases.image_space import ImageSpace
 from tests.helpers.known_networks import surrogate_of
 
