@@ -72,7 +72,7 @@ IMAGE = np.eye(32)  # of a lattice that the surrogate was not trained on
 @pytest.mark.parametrize(
     ("image", "flags", "message"),
     [
-        (IMAGE, ["--tolerance", "0"], "and 1, not 0.0"),
+        (IMAGE, ["--tolerance", "0"], "|value|), not 0.0"),
         (IMAGE, ["--tolerance", "1e-3", "--corrected", "c.npy"], "--tolerance excludes --corr"),
         (IMAGE, ["--bound", "a.npy"], "--bound and SOURCE_FILE are the same file"),
         (IMAGE, ["--diffusion-length", "5"], "was trained for one medium"),
