@@ -210,6 +210,7 @@ def test_points_out_of_the_ranges_need_to_be_asked_for():
 def test_a_shipped_family_proves_its_fields(name):
     basis = dk.load_family(name)
     assert file_of(name).stat().st_size <= MOST_BYTES
+    assert f"share of its largest value: {np.median(basis.errors):.1e} (median)" in repr(basis)
     for point in basis.family.draw(4, seed=3):
         for tolerance in (None, 1e-2, 1e-3, 1e-5):
             check_prediction(basis, point, tolerance)
