@@ -44,12 +44,14 @@ PER_STEP = {64: 64.0, 128: 24.0, 256: 12.0, 512: 10.5}  # mean number of sources
 def rows_of(file: Path, *, all_densities: bool = False) -> pd.DataFrame:
     """The rows of the runs of the design, on test images, with averaged weights.
 
-    Runs with other numbers of sources are among them if `all_densities`.
+    Runs with other numbers of sources, tested on these, are among them if `all_densities`.
     """
-    rows = pd.read_csv(file, dtype={"sources": "str"})
+    rows = pd.read_csv(file, dtype={"sources": "str", "tested": "str"})
     chosen = (rows["split"] == "test") & (rows["weights"] == "averaged")
     chosen &= (rows["width"] == WIDTH) & np.isclose(rows["rate"], RATE)
-    chosen &= (rows["step_patches"] == STEP_PATCHES) & (rows["sources"].isna() | all_densities)
+    chosen &= rows["step_patches"] == STEP_PATCHES
+    own = rows["tested"].fillna("") == rows["sources"].fillna("")
+    chosen &= own & (rows["sources"].isna() | all_densities)
     return rows[chosen].assign(ln_error=np.log(rows["relative_mae"]))
 
 

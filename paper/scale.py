@@ -11,16 +11,21 @@ Lengths and density are the paper's: discs of radius 5, a diffusion length of 20
 1 source per 64×64 nodes at most. Sizes and batches have equally many nodes on all lattices. Each
 draw of the examples has initial weights and an order of its own. The learning rate is constant, so
 a run is recorded at several steps, and a call with more seeds, sizes or steps trains what is new.
-An interrupted call repeats the steps since the last record. docs/study_design.md has the rules.
+An interrupted call repeats the steps since the last record; `--jobs 2` trains two runs at a time,
+as do two calls. Networks of other numbers of sources are tested on the paper's too.
+docs/study_design.md has the rules.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from diffkeras import load_config
@@ -47,6 +53,7 @@ RATE, WIDTH, DEPTH = 1e-3, 8, 5
 AVERAGING = 8  # the averaged weights reach back over about a ninth of all steps
 TRAINED, AVERAGED = "last", "averaged"
 ZEROS = "zeros"  # in place of the weights: a field of zeros on the same images
+OF_SOURCES = ("sources", "tested")  # numbers of sources of the training and test images
 
 Pairs = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -187,9 +194,9 @@ class Trainer:
 
 
 @cache
-def test_images(lattice: int, split: str, sources: str) -> list[tuple[NDArray, NDArray]]:
+def test_images(lattice: int, split: str, tested: str) -> list[tuple[NDArray, NDArray]]:
     """Images and fields on which all runs of a lattice are measured, three of a count at least."""
-    config = configuration(lattice, 0, sources)
+    config = configuration(lattice, 0, tested)
     least = 3 * len(config.data.sources)
     return list(drawn(config, split, max(TEST_PATCHES * PATCH // lattice**2, least)))
 
@@ -215,72 +222,88 @@ def errors(model: keras.Model | None, tests: Sequence[tuple[NDArray, NDArray]]) 
 
 
 class Records:
-    """The rows of all runs in a CSV file, written at each record."""
+    """The rows of all runs in a CSV file, to which several processes may add."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.rows: list[dict[Any, Any]] = []
-        if file.exists():
-            rows = pd.read_csv(file, dtype={"sources": "str"})
-            self.rows = rows.fillna({"sources": ""}).to_dict("records")
+
+    def rows(self) -> list[dict[Any, Any]]:
+        """The rows so far."""
+        if not self.file.exists():
+            return []
+        rows = pd.read_csv(self.file, dtype=dict.fromkeys(OF_SOURCES, "str"))
+        return rows.fillna(dict.fromkeys(OF_SOURCES, "")).to_dict("records")
 
     def has(self, **key: Any) -> bool:
         """Whether there is a row with these values."""
-        return any(all(row[name] == value for name, value in key.items()) for row in self.rows)
+        return any(all(row[name] == value for name, value in key.items()) for row in self.rows())
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Add rows, beside and then in place of the file."""
-        self.rows += rows
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".new.csv")
-        columns = list(rows[0])
-        table = pd.DataFrame(self.rows, columns=columns)
-        keys = ["split", "lattice", "width", "rate", "step_patches", "sources"]
+        keys = ["split", "lattice", "width", "rate", "step_patches", *OF_SOURCES]
         keys += ["patches", "seed", "step", "weights"]
-        table.sort_values(keys).to_csv(beside, index=False, float_format="%.6g")
-        beside.replace(self.file)
+        with FileLock(f"{self.file}.lock"):
+            table = pd.DataFrame([*self.rows(), *rows], columns=list(rows[0]))
+            beside = self.file.with_suffix(".new.csv")
+            table.sort_values(keys).to_csv(beside, index=False, float_format="%.6g")
+            beside.replace(self.file)
 
 
-def record_zeros(lattice: int, sources: str, split: str, records: Records) -> None:
+def record_zeros(lattice: int, tested: str, split: str, records: Records) -> None:
     """Add the row of a field of zeros on a lattice, if it isn't there."""
-    key = {"lattice": lattice, "sources": sources, "split": split, "weights": ZEROS}
+    key = {"lattice": lattice, "tested": tested, "split": split, "weights": ZEROS}
     if not records.has(**key):
-        blank = {**asdict(ScaleRun(lattice, 0, 0, 0, 0, sources=sources)), "split": split}
-        own = {"examples": 0, "step": 0, "step_cpu_seconds": 0.0, "weights": ZEROS}
-        records.add([{**blank, **own, **errors(None, test_images(lattice, split, sources))}])
+        of_none = {**asdict(ScaleRun(lattice, 0, 0, 0, 0)), "split": split, "examples": 0}
+        own = {"step": 0, "step_cpu_seconds": 0.0, "tested": tested, "weights": ZEROS}
+        records.add([{**of_none, **own, **errors(None, test_images(lattice, split, tested))}])
 
 
-def train(
-    run: ScaleRun, steps: int, split: str, drawn: int, records: Records, runs_dir: Path
-) -> None:
-    """Train a run to some steps, with a row at each record that isn't there.
+def train(run: ScaleRun, steps: int, split: str, drawn: int, output: Path, runs_dir: Path) -> None:
+    """Train a run to some steps, with rows at each record that isn't in `output`.
 
     `drawn` examples are drawn, of which the run takes the first.
     """
-    key = {**asdict(run), "split": split}
+    key, records = {**asdict(run), "split": split}, Records(output)
     missing = [step for step in RECORDS if step <= steps and not records.has(**key, step=step)]
     if not missing:
         return
-    record_zeros(run.lattice, run.sources, split, records)
     trainer, file = Trainer(run), runs_dir / f"{split}_{run.name}.npz"
     if file.exists():
         trainer.load(file)
         if trainer.step > missing[0]:
             raise click.ClickException(f"{file} is of step {trainer.step}, past a missing record")
     pairs = training_pairs(run.lattice, run.seed, drawn, run.sources)
-    tests = test_images(run.lattice, split, run.sources)
+    tests = {tested: test_images(run.lattice, split, tested) for tested in {"", run.sources}}
+    for tested in tests:
+        record_zeros(run.lattice, tested, split, records)
     for step in missing:
         began, taken = time.process_time(), step - trainer.step
         trainer.advance(pairs, step)
         seconds = (time.process_time() - began) / max(taken, 1)
         own = {"examples": run.examples, "step": step, "step_cpu_seconds": seconds}
-        found = {TRAINED: errors(trainer.model, tests), AVERAGED: errors(trainer.average, tests)}
-        records.add([{**key, **own, "weights": kind, **each} for kind, each in found.items()])
+        models = {TRAINED: trainer.model, AVERAGED: trainer.average}
+        found = {
+            (tested, kind): errors(model, images)
+            for tested, images in tests.items()
+            for kind, model in models.items()
+        }
+        rows = ({**key, **own, "tested": of[0], "weights": of[1], **e} for of, e in found.items())
+        records.add(list(rows))
         trainer.save(file)
-        click.echo(
-            f"{run.name} step {step}: {found[AVERAGED]['relative_mae']:.4g}, "
-            f"{1000 * seconds:.0f} ms a step"
-        )
+        error = found["", AVERAGED]["relative_mae"]
+        click.echo(f"{run.name} step {step}: {error:.4g}, {1000 * seconds:.0f} ms per step")
+
+
+def train_draw(runs: Sequence[ScaleRun], *arguments: Any) -> None:
+    """Train the runs of a draw, one after another, in a process."""
+    for run in runs:
+        train(run, *arguments)
+
+
+def share_threads(jobs: int) -> None:
+    """Use this process's share of the processors; before TensorFlow is used."""
+    tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // jobs))
 
 
 def numbers(kind: type) -> Any:
@@ -297,6 +320,7 @@ def numbers(kind: type) -> Any:
 @click.option("--sources", default="", help="Numbers of sources, other than the paper's.")
 @click.option("--seeds", default=3, show_default=True, help="Number of draws.")
 @click.option("--steps", default=2000, show_default=True)
+@click.option("--jobs", default=1, show_default=True, help="Runs at a time, of different draws.")
 @click.option("--split", default="test", type=click.Choice(["test", "validation"]))
 @click.option(
     "--output",
@@ -313,16 +337,23 @@ def main(
     sources: str,
     seeds: int,
     steps: int,
+    jobs: int,
     split: str,
     output: Path,
     runs_dir: Path,
 ) -> None:
-    records = Records(output)
+    draws: list[tuple[Any, ...]] = []
     for seed, side in product(range(1, seeds + 1), lattice):
-        largest = max(patches) * PATCH // side**2
-        for size, of_width, of_rate, of_step in product(patches, width, rate, step_patches):
-            run = ScaleRun(side, size, seed, of_width, of_rate, of_step, sources)
-            train(run, steps, split, largest, records, runs_dir)
+        kinds = product(patches, width, rate, step_patches)
+        runs = [ScaleRun(side, size, seed, *of, sources) for size, *of in kinds]
+        draws += [(runs, steps, split, max(run.examples for run in runs), output, runs_dir)]
+    if jobs == 1:
+        for draw in draws:
+            train_draw(*draw)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), share_threads, (jobs,)) as pool:
+        for done in as_completed([pool.submit(train_draw, *draw) for draw in draws]):
+            done.result()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def rows(law, noise: float = 0.02, lattices=(64, 128, 256), seed: int = 0) -> pd
         "step_patches": 64,
         "step": LAST_STEP,
     }
-    return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0, sources="")
+    return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0, sources="", tested="")
 
 
 def read(table: pd.DataFrame, folder) -> pd.DataFrame:
@@ -66,10 +66,12 @@ def test_runs_leave_the_plateau_at_a_step(tmp_path):
 
 
 def test_other_densities_are_no_part_of_the_design(tmp_path):
-    dense = rows(lambda n: 0.1, lattices=(256,)).assign(sources="16")
-    pd.concat([dense, rows(lambda n: 0.1)]).to_csv(tmp_path / "rows.csv", index=False)
+    dense = rows(lambda n: 0.1, lattices=(256,)).assign(sources="16", tested="16")
+    elsewhere = dense.assign(tested="")
+    pd.concat([dense, elsewhere, rows(lambda n: 0.1)]).to_csv(tmp_path / "rows.csv", index=False)
     assert rows_of(tmp_path / "rows.csv")["sources"].isna().all()
     found = rows_of(tmp_path / "rows.csv", all_densities=True)
+    assert len(found) == 9 + 27  # not those that are tested elsewhere
     assert density(found).groupby(found["lattice"]).unique().map(sorted).to_dict() == {
         64: [1],
         128: [1.5 / 4],

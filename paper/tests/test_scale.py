@@ -60,7 +60,8 @@ def call(folder, *options: str) -> pd.DataFrame:
     words += ["--output", str(folder / "rows.csv"), "--runs-dir", str(folder), *options]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
-    return pd.read_csv(folder / "rows.csv").drop(columns="step_cpu_seconds")
+    rows = pd.read_csv(folder / "rows.csv", dtype=dict.fromkeys(scale.OF_SOURCES, "str"))
+    return rows.drop(columns="step_cpu_seconds")
 
 
 def test_more_steps_and_sizes_train_what_is_new_and_give_the_same(tmp_path):
@@ -74,3 +75,20 @@ def test_more_steps_and_sizes_train_what_is_new_and_give_the_same(tmp_path):
     pd.testing.assert_frame_equal(grown, whole, rtol=1e-3)
     zeros = whole[whole["weights"] == scale.ZEROS]
     assert zeros["relative_mae"].to_numpy() == pytest.approx([1])
+
+
+def test_networks_of_other_sources_are_tested_on_the_papers_too(tmp_path):
+    rows = call(tmp_path, "--steps", "1", "--patches", "4", "--sources", "3").fillna({"tested": ""})
+    tested = {name: group.set_index("weights") for name, group in rows.groupby("tested")}
+    assert set(tested) == {"", "3"}
+    for group in tested.values():
+        assert set(group.index) == {scale.ZEROS, scale.TRAINED, scale.AVERAGED}
+        assert group["relative_mae"][scale.ZEROS] == pytest.approx(1)
+    assert tested[""]["mae"][scale.ZEROS] < tested["3"]["mae"][scale.ZEROS]
+
+
+def test_two_calls_add_to_the_same_rows(tmp_path):
+    first, second = (scale.Records(tmp_path / "rows.csv") for _ in range(2))
+    for records, lattice in ((first, 64), (second, 128), (first, 256)):
+        scale.record_zeros(lattice, "", "test", records)
+    assert sorted(row["lattice"] for row in second.rows()) == [64, 128, 256]
