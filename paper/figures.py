@@ -11,14 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
-from paper.prediction import LAST_STEP, ROWS, density, known_prediction, rows_of
+from paper.prediction import (
+    LAST_STEP,
+    ROWS,
+    density,
+    is_the_papers,
+    known_prediction,
+    rows_of,
+)
 from paper.statistics.shares import shares_of
 from paper.statistics.spread import spread_of
 from paper.study_data import LOSS, SIZE, VARIANT, StudyData
 from paper.study_data import read_study as read
 from paper.two_readings import REGIONS as READ_REGIONS
 from paper.two_readings import TABLE
-from paper.verdicts.claims import EPOCHS, HARD_EXAMPLES, STEPS, hard_examples, times
+from paper.verdicts.claims import EPOCHS, HARD_EXAMPLES, STEPS, hard_examples, sampled, times
 from paper.verdicts.comparisons import (
     by_count,
     hard_by_region,
@@ -311,10 +318,12 @@ def hard() -> Figure:
 def scale() -> Figure:
     """The relative error against the steps, with the prediction, and against the density."""
     figure, [left, right] = panels(2)
-    rows = rows_of(RESULTS / ROWS, all_densities=True)
+    rows = rows_of(RESULTS / ROWS, all_sources=True)
     rows = rows[rows["patches"] == rows["patches"].max()].assign(density=density)
+    rows = rows[rows["sources"] == rows["tested"]]
     early = rows[rows["step"] == EARLY]
-    for index, (side, group) in enumerate(rows[rows["sources"].isna()].groupby("lattice")):
+    of_papers = rows[is_the_papers(rows["sources"], rows)]
+    for index, (side, group) in enumerate(of_papers.groupby("lattice")):
         for _, run in group.sort_values("step").groupby("seed"):
             left.plot(run["step"], run["relative_mae"], **style(index))
         of_lattice = early[early["lattice"] == side]
@@ -328,6 +337,23 @@ def scale() -> Figure:
         log_axis(axis, "x")
         log_axis(axis, "y")
     figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+def required_training() -> Figure:
+    """The error on the paper's images against the steps, for each sampling in training."""
+    figure, axes = panels(2, sharey=True)
+    for axis, (lattice, rows) in zip(axes, sampled(RESULTS / ROWS), strict=True):
+        for index, (sources, group) in enumerate(rows.groupby("sources")):
+            for _, run in group.sort_values("step").groupby("seed"):
+                axis.plot(run["step"], run["relative_mae"], **style(index))
+            axis.plot([], [], label=str(sources).replace("-", "–"), **style(index))
+        tested = rows["tested"].iloc[0].replace("-", "–")
+        axis.set(title=f"{lattice}², images of {tested} sources", xlabel="steps")
+        log_axis(axis, "x")
+        log_axis(axis, "y")
+        axis.legend(title="sources in training")
+    axes[0].set_ylabel("lattice MAE / that of zeros")
     return figure
 
 
@@ -374,5 +400,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "placements": placements_of_sources,
     "hard-examples": hard,
     "scale": scale,
+    "required-training": required_training,
     "two-readings": two_readings,
 }

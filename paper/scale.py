@@ -345,7 +345,7 @@ def main(
     draws: list[tuple[Any, ...]] = []
     for seed, side in product(range(1, seeds + 1), lattice):
         kinds = product(patches, width, rate, step_patches)
-        runs = [ScaleRun(side, size, seed, *of, sources) for size, *of in kinds]
+        runs = [ScaleRun(side, n, seed, w, r, batch, sources) for n, w, r, batch in kinds]
         draws += [(runs, steps, split, max(run.examples for run in runs), output, runs_dir)]
     if jobs == 1:
         for draw in draws:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from diffkeras.errors import RunError
-from paper.prediction import ROWS, lattice_is_a_proxy, rows_of
+from paper.prediction import (
+    ROWS,
+    is_the_papers,
+    lattice_is_a_proxy,
+    rows_of,
+    sampling_shortens_training,
+)
 from paper.study_data import (
     ALL,
     SEED,
@@ -287,7 +293,18 @@ SCALE = Claim(
     {},
     {},
 )
-ALL_CLAIMS = (*CLAIMS, SPEED, HARD_EXAMPLES, SCALE)
+REQUIRED_TRAINING = Claim(
+    "required-training",
+    "Required training",
+    "it depends on the sampling",
+    FINDINGS,
+    "Sampling “can have a significant impact on … the required training time”",
+    "20; 64 sources",
+    sampling_shortens_training,
+    {},
+    {},
+)
+ALL_CLAIMS = (*CLAIMS, SPEED, HARD_EXAMPLES, SCALE, REQUIRED_TRAINING)
 # which rules that are not applied to studies of sizes here are, beside the paper's budget
 BESIDE = (sizes.more_data_helps, sizes.error_falls_with_logarithm, sizes.spread_falls)
 STEPPING, BEST = "explicit stepping", "diffkeras"  # methods of the benchmark of solvers
@@ -323,6 +340,19 @@ def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
         yield Judged(HARD_EXAMPLES, "64², equal steps", verdict, True)
     if (file := results / ROWS).is_file():
         yield Judged(SCALE, "equal nodes", SCALE.rule(rows_of(file)), True)
+        for lattice, rows in sampled(file):
+            yield Judged(REQUIRED_TRAINING, f"{lattice}²", REQUIRED_TRAINING.rule(rows), True)
+
+
+def sampled(file: Path) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Each lattice with networks of several numbers of sources, the largest one first: the rows on
+    images of the paper's numbers."""
+    rows = rows_of(file, all_sources=True)
+    on_papers = rows[is_the_papers(rows["tested"], rows)]
+    largest = on_papers[on_papers["patches"] == on_papers["patches"].max()]
+    for lattice, group in sorted(largest.groupby("lattice"), reverse=True):
+        if group["sources"].nunique() > 1:
+            yield int(str(lattice)), group
 
 
 def hard_examples(file: Path) -> StudyData:

@@ -27,6 +27,7 @@ from paper.verdicts.verdict import (
     MARGIN,
     Verdict,
     decide,
+    one_lowers_it,
     the_same_without_any_size,
 )
 
@@ -86,17 +87,13 @@ def weights_help(data: StudyData) -> Verdict:
     }
     if not near:
         raise TooFewRunsError("no weight of the authors was run with and without the weight")
-    p = holm({key: ratio.p for key, ratio in near.items()})
     best = min((key for key in near if key[1] == "sources"), key=lambda key: near[key].value)
+    outcome, p = one_lowers_it(near, best)
     words = (
         f"{loss}, {region}: {r}, p = {p[loss, region]:.2g}" for (loss, region), r in near.items()
     )
     return Verdict(
-        decide(
-            holds=any(ratio.high < 1 and p[key] < LEVEL for key, ratio in near.items()),
-            fails=all(ratio.low > 1 - MARGIN for ratio in near.values()),
-            powerless=near[best].seen > MARGIN,
-        ),
+        outcome,
         f"the best one changes it by {near[best].value - 1:+.0%}",
         f"error / error without the weight: {'; '.join(words)}",
         near[best].seen_in_words,
@@ -115,15 +112,11 @@ def variant_helps(data: StudyData) -> Verdict:
     variants, corrected by Holm's method for their number). Does not hold if all intervals lie above
     0.95: none lowers the error by 5 %. If both are so, it holds."""
     found = variants(data)
-    p = holm({name: ratio.p for name, ratio in found.items()})
-    words = (f"{name} {ratio}, p = {p[name]:.2g}" for name, ratio in found.items())
     best = min(found, key=lambda name: found[name].value)
+    outcome, p = one_lowers_it(found, best)
+    words = (f"{name} {ratio}, p = {p[name]:.2g}" for name, ratio in found.items())
     return Verdict(
-        decide(
-            holds=any(ratio.high < 1 and p[name] < LEVEL for name, ratio in found.items()),
-            fails=all(ratio.low > 1 - MARGIN for ratio in found.values()),
-            powerless=found[best].seen > MARGIN,
-        ),
+        outcome,
         f"the best one, {best}: {found[best].value - 1:+.0%}",
         f"error / error of {data.factors[VARIANT][0]}: {'; '.join(words)}",
         found[best].seen_in_words,

@@ -3,7 +3,9 @@
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from paper.statistics.ratios import Ratio, holm
 from paper.study_data import DRAW, SIZE, StudyData, TooFewRunsError
 
 HOLDS, NOT = "holds", "does not hold"
@@ -45,6 +47,18 @@ def decide(*, holds: bool, fails: bool, powerless: bool = False) -> str:
     with a probability above 20 %, for a true difference as large as the rule's margin.
     """
     return HOLDS if holds else NOT if fails else UNDERPOWERED if powerless else OPEN
+
+
+def one_lowers_it(found: Mapping[Any, Ratio], best: Any) -> tuple[str, dict[Any, float]]:
+    """Whether one of several ratios lies clearly below 1, and their p-values, corrected by Holm's
+    method. `best` is the one whose power counts."""
+    p = holm({key: ratio.p for key, ratio in found.items()})
+    outcome = decide(
+        holds=any(ratio.high < 1 and p[key] < LEVEL for key, ratio in found.items()),
+        fails=all(ratio.low > 1 - MARGIN for ratio in found.values()),
+        powerless=found[best].seen > MARGIN,
+    )
+    return outcome, p
 
 
 def the_same_without_any_size(rule: Rule) -> Rule:
