@@ -239,14 +239,15 @@ class Records:
         return any(all(row[name] == value for name, value in key.items()) for row in self.rows())
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Add rows, beside and then in place of the file."""
+        """Add rows that another process hasn't added, beside and then in place of the file."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         keys = ["split", "lattice", "width", "rate", "step_patches", *OF_SOURCES]
         keys += ["patches", "seed", "step", "weights"]
         with FileLock(f"{self.file}.lock"):
             table = pd.DataFrame([*self.rows(), *rows], columns=list(rows[0]))
             beside = self.file.with_suffix(".new.csv")
-            table.sort_values(keys).to_csv(beside, index=False, float_format="%.6g")
+            table = table.drop_duplicates(keys).sort_values(keys)
+            table.to_csv(beside, index=False, float_format="%.6g")
             beside.replace(self.file)
 
 
