@@ -190,7 +190,7 @@ def sampling_shortens_training(rows: pd.DataFrame) -> Verdict:
     words = (f"trained with {name} {ratio}, p = {p[name]:.2g}" for name, ratio in found.items())
     return Verdict(
         outcome,
-        f"with {best.replace('-', '–')} sources in training, {found[best].value:.2f} times the error",
+        f"trained with {best.replace('-', '–')} sources, {found[best].value:.2f} times the error",
         f"relative error / that with the paper's numbers: {'; '.join(words)}; "
         f"{leaving(rows, 'sources')}",
         found[best].seen_in_words,
