@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
 from paper.prediction import (
     LAST_STEP,
+    PAPERS_RATE,
+    RATE,
     ROWS,
-    density,
-    is_the_papers,
     known_prediction,
     rows_of,
 )
@@ -43,7 +43,6 @@ BUDGETS = {"equal epochs": EPOCHS, "equal steps": STEPS}
 REGIONS = {"lattice": "lattice", "sources": "sources", "field": "field", "r1": "R1", "r2": "R2"}
 REGIONS |= {"r3": "R3"}
 TANH = " × tanh"
-EARLY = 500  # steps, which all runs of other densities have
 
 
 @cache
@@ -316,40 +315,39 @@ def hard() -> Figure:
 
 
 def scale() -> Figure:
-    """The relative error against the steps, with the prediction, and against the density."""
-    figure, [left, right] = panels(2)
-    rows = rows_of(RESULTS / ROWS, all_sources=True)
-    rows = rows[rows["patches"] == rows["patches"].max()].assign(density=density)
-    rows = rows[rows["sources"] == rows["tested"]]
-    early = rows[rows["step"] == EARLY]
-    of_papers = rows[is_the_papers(rows["sources"], rows)]
-    for index, (side, group) in enumerate(of_papers.groupby("lattice")):
-        for _, run in group.sort_values("step").groupby("seed"):
-            left.plot(run["step"], run["relative_mae"], **style(index))
-        of_lattice = early[early["lattice"] == side]
-        right.plot(of_lattice["density"], of_lattice["relative_mae"], ls="", **style(index))
-        left.plot([], [], label=f"{side}²", **style(index))
-    *_, predicted = known_prediction()["relative_mae"].values()
-    left.vlines(LAST_STEP, predicted["low"], predicted["high"], color="0.2", linewidth=3, alpha=0.4)
-    left.set(xlabel="steps", ylabel="lattice MAE / that of zeros")
-    right.set(xlabel="sources per 64×64 nodes", title=f"after {EARLY:,} steps")
-    for axis in (left, right):
+    """The relative error against the steps, with the chosen rate and its prediction, and with the
+    paper's rate."""
+    figure, axes = panels(2, sharey=True)
+    for axis, rate in zip(axes, (RATE, PAPERS_RATE), strict=True):
+        rows = rows_of(RESULTS / ROWS, rate)
+        rows = rows[rows["patches"] == rows["patches"].max()]
+        for index, (side, group) in enumerate(rows.groupby("lattice")):
+            for _, run in group.sort_values("step").groupby("seed"):
+                axis.plot(run["step"], run["relative_mae"], **style(index))
+            axis.plot([], [], label=f"{side}²", **style(index))
+        axis.set(xlabel="steps", title=f"learning rate {rate:g}")
         log_axis(axis, "x")
         log_axis(axis, "y")
-    figure.legend(loc="outside upper center", ncols=4)
+    *_, predicted = known_prediction()["relative_mae"].values()
+    axes[0].vlines(
+        LAST_STEP, predicted["low"], predicted["high"], color="0.2", linewidth=3, alpha=0.4
+    )
+    axes[0].set_ylabel("lattice MAE / that of zeros")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
 def required_training() -> Figure:
     """The error on the paper's images against the steps, for each sampling in training."""
-    figure, axes = panels(2, sharey=True)
-    for axis, (lattice, rows) in zip(axes, sampled(RESULTS / ROWS), strict=True):
+    found = sampled(RESULTS / ROWS)
+    figure, axes = panels(len(found), sharey=True)
+    for axis, (label, rows) in zip(axes, found.items(), strict=True):
         for index, (sources, group) in enumerate(rows.groupby("sources")):
             for _, run in group.sort_values("step").groupby("seed"):
                 axis.plot(run["step"], run["relative_mae"], **style(index))
             axis.plot([], [], label=str(sources).replace("-", "–"), **style(index))
         tested = rows["tested"].iloc[0].replace("-", "–")
-        axis.set(title=f"{lattice}², images of {tested} sources", xlabel="steps")
+        axis.set(title=f"{label}: {tested} sources", xlabel="steps")
         log_axis(axis, "x")
         log_axis(axis, "y")
         axis.legend(title="sources in training")

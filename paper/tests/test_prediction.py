@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from paper.prediction import (
     LAST_STEP,
     PER_STEP,
-    density,
+    RATE,
+    all_rows,
     lattice_is_a_proxy,
     leaving,
     main,
@@ -69,18 +70,17 @@ def test_runs_leave_the_plateau_at_a_step(tmp_path):
     )
 
 
-def test_other_densities_are_no_part_of_the_design(tmp_path):
+def test_other_densities_and_rates_are_no_part_of_the_design(tmp_path):
     dense = rows(lambda n: 0.1, lattices=(256,)).assign(sources="16", tested="16")
     elsewhere = dense.assign(tested="")
-    pd.concat([dense, elsewhere, rows(lambda n: 0.1)]).to_csv(tmp_path / "rows.csv", index=False)
-    assert len(rows_of(tmp_path / "rows.csv")) == 27
-    found = rows_of(tmp_path / "rows.csv", all_sources=True)
-    assert len(found) == 9 + 9 + 27
-    assert density(found).groupby(found["lattice"]).unique().map(sorted).to_dict() == {
-        64: [1],
-        128: [1.5 / 4],
-        256: [3 / 16, 1],
-    }
+    slow = rows(lambda n: 0.1).assign(rate=1e-4)
+    table = pd.concat([dense, elsewhere, rows(lambda n: 0.1), slow])
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    for rate in (RATE, 1e-4):
+        found = rows_of(tmp_path / "rows.csv", rate)
+        assert len(found) == 27
+        assert set(found["rate"]) == {rate}
+    assert len(all_rows(tmp_path / "rows.csv")) == 9 + 9 + 27 + 27
 
 
 def test_a_prediction_comes_before_the_runs(tmp_path):
@@ -116,6 +116,6 @@ def test_other_sources_in_training_may_lower_the_error(dense, noise, verdict, tm
     elsewhere = other.assign(sources="64", tested="64", relative_mae=1e-3)
     table = pd.concat([papers, other.assign(sources="64"), elsewhere])
     table.to_csv(tmp_path / "rows.csv", index=False)
-    [(lattice, found)] = sampled(tmp_path / "rows.csv")
-    assert lattice == 512
+    [(label, found)] = sampled(tmp_path / "rows.csv").items()
+    assert label == "512², rate 0.001"
     assert sampling_shortens_training(found).outcome == verdict

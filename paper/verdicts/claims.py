@@ -8,7 +8,10 @@ import pandas as pd
 
 from diffkeras.errors import RunError
 from paper.prediction import (
+    PAPERS_RATE,
+    RATE,
     ROWS,
+    all_rows,
     is_the_papers,
     lattice_is_a_proxy,
     rows_of,
@@ -339,20 +342,24 @@ def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
         verdict = HARD_EXAMPLES.rule(hard_examples(file))
         yield Judged(HARD_EXAMPLES, "64², equal steps", verdict, True)
     if (file := results / ROWS).is_file():
-        yield Judged(SCALE, "equal nodes", SCALE.rule(rows_of(file)), True)
-        for lattice, rows in sampled(file):
-            yield Judged(REQUIRED_TRAINING, f"{lattice}²", REQUIRED_TRAINING.rule(rows), True)
+        for rate in (RATE, PAPERS_RATE):
+            yield Judged(SCALE, f"rate {rate:g}", SCALE.rule(rows_of(file, rate)), True)
+        for label, rows in sampled(file).items():
+            yield Judged(REQUIRED_TRAINING, label, REQUIRED_TRAINING.rule(rows), True)
 
 
-def sampled(file: Path) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Each lattice with networks of several numbers of sources, the largest one first: the rows on
-    images of the paper's numbers."""
-    rows = rows_of(file, all_sources=True)
+def sampled(file: Path) -> dict[str, pd.DataFrame]:
+    """Each lattice and learning rate with networks of several numbers of sources, the largest one
+    first → the rows on images of the paper's numbers."""
+    rows = all_rows(file)
     on_papers = rows[is_the_papers(rows["tested"], rows)]
     largest = on_papers[on_papers["patches"] == on_papers["patches"].max()]
-    for lattice, group in sorted(largest.groupby("lattice"), reverse=True):
-        if group["sources"].nunique() > 1:
-            yield int(str(lattice)), group
+    groups = largest.groupby(["lattice", "rate"])
+    return {
+        f"{side}², rate {rate:g}": group
+        for (side, rate), group in sorted(groups, key=lambda item: item[0], reverse=True)
+        if group["sources"].nunique() > 1
+    }
 
 
 def hard_examples(file: Path) -> StudyData:
