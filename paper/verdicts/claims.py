@@ -349,15 +349,15 @@ def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
 
 
 def sampled(file: Path) -> dict[str, pd.DataFrame]:
-    """Each lattice and learning rate with networks of several numbers of sources, the largest one
-    first → the rows on images of the paper's numbers."""
+    """Each lattice and learning rate with networks of several numbers of sources, the paper's first
+    → the rows on images of the paper's numbers."""
     rows = all_rows(file)
     on_papers = rows[is_the_papers(rows["tested"], rows)]
     largest = on_papers[on_papers["patches"] == on_papers["patches"].max()]
     groups = largest.groupby(["lattice", "rate"])
     return {
         f"{side}², rate {rate:g}": group
-        for (side, rate), group in sorted(groups, key=lambda item: item[0], reverse=True)
+        for (side, rate), group in sorted(groups, key=lambda item: (-item[0][0], item[0][1]))
         if group["sources"].nunique() > 1
     }
 
