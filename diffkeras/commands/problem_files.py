@@ -150,9 +150,9 @@ class ProblemFiles:
             each = [{name: stack[k] for name, stack in given.items()} for k in range(counts[0])]
         problems: list[Problem] = []
         for number, one in enumerate(each):
-            # `_image` has warned of a single image, by the name of its file
-            once = warnings.catch_warnings(action="ignore", category=UserWarning)
-            with numbered("image", number) if self.batch else once:
+            with numbered("image", number) if self.batch else warnings.catch_warnings():
+                if not self.batch:  # `_image` has warned, by the name of the file
+                    warnings.filterwarnings("ignore", r".* is a volume of \d columns")
                 problems.append(make(one.pop("source_file", None), **one, **keywords))
         return problems
 
