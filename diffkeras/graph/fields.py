@@ -12,7 +12,7 @@ however it was computed, the discrete maximum principle for M-matrices (Varga 20
     |f − u| ≤ B = max over the ring of |f − c| + ‖A_ff⁻¹‖∞ · max over the free nodes of |Af − s|.
 
 f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
-float64, with an allowance for rounding: Af − s is wrong by at most `ROUNDINGS` unit roundoffs times
+float64, with an allowance for rounding: Af − s is wrong by at most `STENCIL` unit roundoffs times
 the sum of the |terms| (Higham 2002, §3.1). Fields of production, and of an operator that is
 deflated, are corrected twice.
 
@@ -33,15 +33,11 @@ from diffkeras.graph.problem import ProblemTensors, all_finite, largest_of_each,
 from diffkeras.graph.ring import RingSystems
 from diffkeras.nn.equation.equations import equations_of
 from diffkeras.physics.equations.axis import least_barrier, longest_crossing
-from diffkeras.physics.equations.finite_volumes import rounding_of
+from diffkeras.physics.equations.finite_volumes import STENCIL, rounding_of
 
 MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
-# As `EQUATION` of `physics.equations.finite_volumes`, but coefficients are computed from the medium
-# and its sides: each of the at most seven terms goes through at most eight roundings (a difference,
-# a product and six sums), each coefficient through twelve, and four more cover the computed sizes
-# and the sum of |Af − s| and its rounding.
-ROUNDINGS = 24
-ROUNDING = rounding_of(ROUNDINGS, np.float64)
+# In two dimensions two sums are fewer; those with s and of |Af − s| and its rounding take their place
+ROUNDING = rounding_of(STENCIL, np.float64)
 
 
 class UniformFields:

@@ -37,7 +37,7 @@ from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import FASTEST, SLOWEST, ReadOnlyArrays, largest, real_array
 from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
+from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem, check_finite
 from diffkeras.physics.proofs.enclosure import ESTIMATE_MARGIN, SINGLE_REDUCTION, Goal, LinearSteps
@@ -159,9 +159,9 @@ class Adjoint(NamedTuple):
         terms -= self.values * residual * unit
         value = float(terms.sum())
         # of the sum, its terms, and its rounding to float64
-        roundings = (terms.size + 4) * float(np.finfo(EXTENDED).eps)
-        bound = float(remainder.sum()) * unit * (1 + terms.size * EPSILON)
-        bound += float(np.abs(terms).sum()) * roundings + 2 * EPSILON * abs(value)
+        bound = float(remainder.sum()) * unit * (1 + rounding_of(terms.size, np.float64))
+        bound += float(np.abs(terms).sum()) * rounding_of(terms.size + 4, EXTENDED)
+        bound += rounding_of(1, np.float64) * abs(value)
         return value, bound * SLACK + float(np.finfo(np.float64).tiny)  # of products that underflow
 
     def _residual(self, node_bound: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,7 +171,7 @@ class Adjoint(NamedTuple):
         slope = equations.slope(self.field) * self.values
         residual = np.abs(self.weights / unit - applied - slope)
         sizes += np.abs(self.weights) / unit + np.abs(slope)
-        residual += (STENCIL + 8) * EPSILON * sizes
+        residual += rounding_of(equations.roundings, np.float64) * sizes  # as of F
         residual += equations.change_of_slope(self.field, node_bound) * np.abs(self.values)
         return residual
 

@@ -19,7 +19,6 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import (
-    EPSILON,
     EQUATION,
     SLACK,
     FiniteVolumes,
@@ -35,6 +34,8 @@ from diffkeras.physics.problem.uptake import SaturatingUptake
 from diffkeras.system.environment import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
+# No rounding may miss a corner of φ: of u ± r, of the sum with this share of it, and of k u
+CORNER = rounding_of(4, np.float64)
 Bound = TypeVar("Bound", bound=NDArray | None)
 
 
@@ -244,7 +245,7 @@ class Equations:
         The largest |u| stands for each node's: it takes less time than `residual_with_rounding`.
         """
         terms = largest(field) * self.most_slopes + self.largest_production
-        return self.residual(field), self.roundings * EPSILON * terms  # twice what is needed
+        return self.residual(field), rounding_of(self.roundings, np.float64) * terms
 
     @property
     def roundings(self) -> float:
@@ -278,10 +279,11 @@ class Equations:
         """At least |φ'(v) − φ'(u)| for all v between u − radius and u + radius, node by node."""
         if self._uptake is None:
             return 0.0
-        slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
+        slope = self._uptake.slope(field)
+        # one more of the product with it, and one of the difference
+        slack = rounding_of(self._uptake.rounding + 2, np.float64)
         lower = field - radius
-        # no rounding may miss a corner, nor the rounding of k u
-        lower -= 4 * EPSILON * np.abs(lower)
+        lower -= CORNER * np.abs(lower)
         most = self._uptake.slope(lower) * (1 + slack)
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
 
@@ -305,10 +307,10 @@ def least_slope(
     if not np.isfinite(radius).all():
         return 0.0
     # as φ is concave, the slope at u + radius
-    # the rounding of the slope is relative; no other one may miss a corner, as in k u
-    slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
+    # the rounding of the slope is relative; one more of the product with it
+    slack = 1 - rounding_of(uptake.rounding + 1, np.float64)
     upper = field + radius
-    upper += 4 * EPSILON * np.abs(upper)
+    upper += CORNER * np.abs(upper)
     return uptake.slope(upper) * slack
 
 

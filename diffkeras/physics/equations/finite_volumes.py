@@ -12,7 +12,9 @@ periodic axis the last node and the first are neighbours. Constant D and γ give
 
 Every proof includes rounding. With the unit roundoff η of a precision, a sum of terms that go
 through n roundings each is wrong by at most nη / (1 − nη) times the sum of their |values| (Higham
-2002, §3.1). As n is below 100 here, one more roundoff covers the denominator.
+2002, §3.1). As n is below 100 here, one more roundoff covers the denominator, the computed sizes of
+the terms and the product with nη. All numbers n are here, in `problem.uptake` and in
+`families.shared_equations`; `tests/physics/proofs/test_roundings.py` counts them in the code.
 """
 
 import math
@@ -32,15 +34,12 @@ from diffkeras.physics.problem.sides import AxisBoundary, both_sides
 EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
 EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way
 
-# Roundings of each term of A u, κ (u_i − u_k) and σ u_i. Eight: difference, product, and the sums
-# of up to six neighbours. In a uniform medium κ = D/h² has two more; σ, whose term has no
-# difference, has up to six of the sides: 14, and two for the denominator and for the sizes of the
-# terms, which are computed and rounded.
-STENCIL = 16
-# Roundings of each term of F (`equations`), without φ: 14 of A u as above, two of the sums
-# with φ and s, one of the sum of |F| and its rounding, and one for the denominator and the products
-# of roundings.
-EQUATION = 18
+# Roundings of each term of A u, κ (u_i − u_k) and σ u_i, and one more: five of κ (h², D/h², and the
+# harmonic mean), the difference, the product, and the sums with up to five other neighbours and
+# σ u_i. σ has fewer, as each side takes the place of a neighbour.
+STENCIL = 5 + 1 + 1 + 6 + 1
+# The same of F (`equations`), but for φ's own: the sums with s and φ, and of |F| and its rounding.
+EQUATION = STENCIL + 3
 # What a bound is multiplied by for its last operations: a few differences, quotients, products and
 # sums, none of which cancels, and conversions to double precision. They are fewer than 16.
 SLACK = 1 + 8 * EPSILON
@@ -91,7 +90,7 @@ class FiniteVolumes:
 
         Negligible roundings all count as the largest one, which takes half the time.
         """
-        roundings = rounding_of(STENCIL + 2, field.dtype)  # two more of the differences here
+        roundings = rounding_of(STENCIL + 1, field.dtype)  # one more of the differences here
         most = roundings * self.most_terms * largest(field)
         if most <= negligible:
             result = self.apply(field)

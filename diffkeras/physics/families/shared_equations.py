@@ -5,9 +5,8 @@ them, A, is a sparse matrix that is made once, and another one is A + Δ with an
 computed on the nodes that take up, often a small share.
 
 A matrix loses digits that differences of neighbours keep (`FiniteVolumes.apply_with_sizes`), which
-doesn't count at the tolerances of predictions. An entry of its diagonal, the sum of a row sum (six
-roundings) and couplings (two), has at most 12 roundings, of six sums; the product and the sum over
-a row add seven, and the sums with Δ u, s and φ three.
+doesn't count at the tolerances of predictions. In place of a difference, an entry of its diagonal
+has up to six sums, of a row sum and couplings, and the sum with Δ u is one more.
 """
 
 from functools import cached_property
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations, least_slope, same_diffusivity
-from diffkeras.physics.equations.finite_volumes import EPSILON, EQUATION
+from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
-MATRIX = 24  # roundings of F's terms, see above: 22, and two as in `EQUATION`
+MATRIX = 6 - 1 + 1  # roundings of F's terms beyond those of `EQUATION`, see above
 FEW = 0.5  # share of the lattice up to which nodes are picked out
 
 
@@ -135,7 +134,7 @@ class SharedEquations(Equations):
     @property
     def roundings(self) -> float:
         """Unit roundoffs of F."""
-        return super().roundings + MATRIX - EQUATION
+        return super().roundings + MATRIX
 
     @cached_property
     def most_slopes(self) -> float:

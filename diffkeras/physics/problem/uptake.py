@@ -39,7 +39,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A rate φ(u) for each node, increasing and concave, with φ(0) = 0."""
 
     maximum: NodeValues  # the rate that it never exceeds
-    rounding = 8.0  # of `rate` and `slope`, relative to them, in unit roundoffs
+    rounding = 8.0  # of `rate` and `slope`, relative to them, in unit roundoffs, as in `STENCIL`
     RATES: ClassVar[tuple[str, ...]] = ("maximum",)  # numbers per unit of time, which may be 0
 
     def __post_init__(self) -> None:

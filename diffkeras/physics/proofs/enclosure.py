@@ -301,9 +301,8 @@ class Enclosure:
         if remainder is not None:
             applied, sizes = self._equations.volumes.apply_with_sizes(remainder)
             residual -= applied
-            # one more rounding, of the difference
-            sizes += np.abs(residual)
-            rounding = rounding + rounding_of(STENCIL + 1, precision) * sizes
+            sizes += np.abs(residual)  # for the rounding of the difference
+            rounding = rounding + rounding_of(STENCIL, precision) * sizes
         np.abs(residual, out=residual)
         residual += rounding
         np.copyto(residual, 0.0, where=self._equations.fixed)

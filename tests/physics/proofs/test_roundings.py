@@ -1,0 +1,251 @@
+"""The numbers of roundings in all proofs, counted in the code that they are about.
+
+An allowance for rounding has to be one roundoff more than the worst case; were it less, proofs
+would not hold, and were it more, bounds would say less.
+"""
+
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import diffkeras as dk
+from diffkeras.graph import fields as graph_fields
+from diffkeras.nn.equation import equations as layer_equations
+from diffkeras.physics import CappedUptake, Equations, MichaelisMenten
+from diffkeras.physics.derivatives import adjoint
+from diffkeras.physics.equations import equations as equations_module
+from diffkeras.physics.equations import finite_volumes as volumes_module
+from diffkeras.physics.equations.finite_volumes import EQUATION, EXTENDED, STENCIL, FiniteVolumes
+from diffkeras.physics.families.shared_equations import MATRIX
+from tests.helpers.traced_numbers import Traced, traced, tracing, worst
+
+SIDES = ("absorbing", "reflecting", "periodic")
+SAMPLES = 150
+as_floats = np.vectorize(float, otypes=[float])
+
+
+class Diagonals:
+    """A matrix of traced numbers by its diagonals, in place of SciPy's."""
+
+    def __init__(self, parts: tuple[NDArray, list[int]], shape: tuple[int, int]) -> None:
+        (self.data, self.offsets), self.shape = parts, shape
+
+    def __matmul__(self, vector: NDArray) -> NDArray:
+        result, nodes = np.full(vector.size, 0.0, vector.dtype), vector.size
+        for diagonal, offset in zip(self.data, self.offsets, strict=True):
+            columns = np.arange(max(0, offset), min(nodes, nodes + offset))
+            result[columns - offset] += diagonal[columns] * vector[columns]
+        return result
+
+    def sizes(self) -> "Diagonals":
+        return Diagonals((np.abs(as_floats(self.data)), self.offsets), self.shape)
+
+
+class TracedVolumes(FiniteVolumes):
+    """An operator whose matrix is traced, too."""
+
+    def matrix(self, dtype: np.dtype) -> Any:
+        return super().matrix(np.dtype(object))
+
+
+def random_numbers(rng, shape, decades=6):
+    """Traced numbers of all sizes and both signs."""
+    return traced(rng.normal(size=shape) * 10.0 ** rng.uniform(-decades, decades, shape))
+
+
+def random_volumes(rng, axes=3, couplings=()):
+    """The operator of a medium whose numbers are exact, computed from them."""
+    lattice = tuple(rng.integers(2, 4, axes).tolist())
+    each = [traced(10 ** rng.uniform(-4, 4, lattice)) for _ in lattice]
+    decay = traced(10 ** rng.uniform(-9, 5, lattice))
+    kinds = [tuple(rng.choice(SIDES[:2], 2)) if rng.random() < 0.5 else "periodic" for _ in each]
+    medium: Any = SimpleNamespace(
+        diffusivities=each, decay=decay, step=traced(rng.uniform(0.5, 2)), side_kinds=kinds
+    )
+    with tracing(volumes_module):
+        volumes = volumes_module.finite_volumes(lattice, medium, 0.25, couplings)
+    return TracedVolumes(volumes.couplings, volumes.row_sums)
+
+
+def random_equations(rng, law=None, like=None):
+    """Equations with traced numbers: the operator, the production and uptake."""
+    volumes = random_volumes(rng)
+    shape = volumes.row_sums.shape
+    ones = np.ones(shape)
+    uptake = law(ones, 1.0) if law else None
+    equations = Equations(dk.Problem(production=ones, uptake=uptake, boundary="reflecting"))
+    return with_traced_parts(equations, volumes, rng)
+
+
+def with_traced_parts(equations, volumes, rng):
+    equations.volumes, equations.production = volumes, random_numbers(rng, equations.lattice)
+    law = equations._uptake
+    if law:
+        parts = [traced(10 ** rng.uniform(-4, 4, equations.lattice)) for _ in law.parts]
+        equations._uptake = law.with_unchecked_parts(dict(zip(law.parts, parts, strict=True)))
+    return equations
+
+
+def in_roundoffs(number, precision):
+    """In place of `rounding_of`: roundoffs of size 1."""
+    return number
+
+
+def largest_share(found, sizes):
+    """The largest error in unit roundoffs, as a share of sizes."""
+    sizes = as_floats(sizes)
+    return (worst(found)[sizes > 0] / sizes[sizes > 0]).max(initial=0.0)
+
+
+def seen(share):
+    """The largest of the shares of random samples."""
+    return max(share(np.random.default_rng([0, seed])) for seed in range(SAMPLES))
+
+
+def test_roundings_of_the_stencil():
+    def share(rng):
+        volumes = random_volumes(rng)
+        return largest_share(*volumes.apply_with_sizes(random_numbers(rng, volumes.row_sums.shape)))
+
+    assert seen(share) == pytest.approx(STENCIL - 1, abs=0.01)
+
+
+def test_what_is_rounded_down_is_no_more_than_the_exact_one():
+    def share(rng):
+        volumes = random_volumes(rng)
+        field = random_numbers(rng, volumes.row_sums.shape)
+        result, sizes = volumes.apply_with_sizes(field)
+        floats = FiniteVolumes(tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums))
+        with mock.patch.object(volumes_module, "rounding_of", in_roundoffs):
+            lowered = floats.apply_rounded_down(as_floats(field))
+        allowed = as_floats(result) - lowered
+        with mock.patch.object(volumes_module, "rounding_of", lambda number, _: 1e-9):
+            found = result - sizes * 1e-9
+        return (worst(found) / allowed).max()
+
+    count = STENCIL + 1
+    assert seen(share) == pytest.approx((count - 1) / count, abs=1e-3)
+
+
+@pytest.mark.parametrize("law", [None, MichaelisMenten, CappedUptake])
+def test_roundings_of_the_equations(law):
+    def share(rng):
+        equations = random_equations(rng, law)
+        field = random_numbers(rng, equations.lattice)
+        found = equations.residual(field)
+        equations.volumes = FiniteVolumes(
+            tuple(map(as_floats, equations.volumes.couplings)), as_floats(equations.volumes.row_sums)
+        )
+        equations.production = as_floats(equations.production)
+        if law:
+            parts = {name: as_floats(part) for name, part in equations._uptake.parts.items()}
+            equations._uptake = equations._uptake.with_unchecked_parts(parts)
+        with mock.patch.object(equations_module, "rounding_of", in_roundoffs):
+            _, allowed = equations.residual_with_rounding(as_floats(field), np.float64)
+        return (worst(found) / allowed * equations.roundings).max()
+
+    # later, the sum of |F| and its rounding is one more
+    sums = 2 if law else 1
+    assert seen(share) == pytest.approx(STENCIL - 1 + sums, abs=0.02)
+    assert STENCIL + sums + 1 <= EQUATION <= STENCIL + 3
+
+
+def test_roundings_of_uptake():
+    def share(rng):
+        field, shares = random_numbers(rng, (20,)), []
+        for law in (MichaelisMenten(1.0, 1.0), CappedUptake(1.0, 1.0)):
+            parts = {name: traced(10 ** rng.uniform(-6, 6, 20)) for name in law.parts}
+            law = law.with_unchecked_parts(parts)
+            for found in (law.rate(field), law.slope(field)):
+                shares.append(largest_share(found, np.abs(found)))
+        return max(shares)
+
+    assert seen(share) == pytest.approx(MichaelisMenten.rounding - 1, abs=0.01)
+    assert CappedUptake.rounding == MichaelisMenten.rounding
+
+
+def test_roundings_of_equations_that_share_a_matrix():
+    def share(rng):
+        first = random_volumes(rng)
+        lattice = first.row_sums.shape
+        with mock.patch.object(volumes_module.sp, "dia_array", Diagonals), tracing(volumes_module):
+            matrix = first.matrix(np.dtype(float))
+        field = random_numbers(rng, lattice)
+        added = first.row_sums * 10.0 ** rng.uniform(-9, 0.5, lattice)
+        found = (matrix @ field.ravel()).reshape(lattice) + added * field
+        size = np.abs(as_floats(field))
+        sizes = (matrix.sizes() @ size.ravel()).reshape(lattice) + as_floats(added) * size
+        return largest_share(found, sizes)
+
+    # with s, φ, the sum of |F| and its rounding, and one more
+    assert seen(share) == pytest.approx(EQUATION + MATRIX - 4, abs=0.5)
+
+
+@pytest.mark.parametrize("law", [None, MichaelisMenten])
+def test_roundings_of_the_adjoint(law):
+    def share(rng):
+        equations = random_equations(rng, law)
+        field = traced(10.0 ** rng.uniform(-6, 6, equations.lattice))
+        weights, values = (random_numbers(rng, equations.lattice) for _ in range(2))
+        nothing = mock.patch.object(Equations, "change_of_slope", lambda *_: 0.0)
+        shares = []
+        for rounding in (lambda *_: 1e-9, in_roundoffs):
+            with nothing, mock.patch.object(adjoint, "rounding_of", rounding):
+                residual = adjoint.Adjoint(equations, field, weights, values)._residual(field)
+            shares.append(residual)
+        return (worst(shares[0]) / as_floats(shares[1] - shares[0])).max() * equations.roundings
+
+    # of A as far as its last sum, with w, φ' λ and the rounding itself
+    assert seen(share) == pytest.approx(STENCIL + (2 if law else 1), abs=0.02)
+    assert STENCIL + 3 <= EQUATION
+
+
+def test_roundings_in_graphs():
+    ops = SimpleNamespace(abs=np.abs, concatenate=np.concatenate, zeros_like=lambda a: 0.0 * a)
+
+    def share(rng):
+        lattice = (1, *rng.integers(2, 4, 2).tolist())
+        step, ones = traced(rng.uniform(0.5, 2)), np.ones(lattice)
+        rates = [traced(np.full((1, 1, 1), rng.uniform(0.1, 9))) / step**2 for _ in range(2)]
+        kinds = [rng.choice(SIDES) for _ in range(2)]
+        decay = traced(np.full((1, 1, 1), 10 ** rng.uniform(-9, 5)))
+        field, production = random_numbers(rng, lattice), random_numbers(rng, lattice)
+        with mock.patch.object(layer_equations, "ops", ops):
+            equations = layer_equations.equations_of(rates, decay, kinds, ones)
+            found, sizes = equations.apply(field) - production, equations.sizes(field)
+        return largest_share(found, sizes + np.abs(production))
+
+    # the sum of |Af − s| and its rounding is one more
+    count = graph_fields.ROUNDING / (np.finfo(float).eps / 2)
+    assert seen(share) == pytest.approx(count - 2, abs=0.05)
+
+
+def test_least_slopes_and_changes_of_slope_include_their_rounding():
+    def slope(parts, field):
+        v, k, u = parts[0], parts[1], max(field, 0)
+        return v * k / (k + u) ** 2
+
+    rng = np.random.default_rng(0)
+    shape = (100, 100)
+    numbers = rng.uniform(0.5, 2, (4, *shape))
+    numbers[2:] *= [[[2.0**-30]], [[2.0**-90]]]  # which change no slope, so that rounding is all
+    maximum, constant, field, radius = numbers
+    uptake = MichaelisMenten(maximum, constant)
+    equations = Equations(dk.Problem(production=field, uptake=uptake))
+    least = equations.least_slope(field, radius) * equations.unit
+    change = equations.change_of_slope(field, radius) * equations.unit
+    exact = [
+        (slope(parts, parts[2]), slope(parts, parts[2] + parts[3]), slope(parts, parts[2] - parts[3]))
+        for parts in (list(map(Fraction, each)) for each in numbers.reshape(4, -1).T)
+    ]
+    here, above, below = (np.array(each, object).reshape(shape) for each in zip(*exact, strict=True))
+    assert (least <= above).all()
+    assert (change >= np.maximum(below - here, here - above)).all()
+    roundoffs = here * (np.finfo(float).eps / 2)
+    assert np.mean((here - least) / roundoffs) == pytest.approx(uptake.rounding + 1, abs=0.4)
+    assert np.mean(change / roundoffs) == pytest.approx(2 * (uptake.rounding + 2), abs=0.4)
