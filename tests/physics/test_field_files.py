@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 import diffkeras as dk
+from diffkeras.physics.field_files import upper_bound
 
 TYPES = {"Float32": "<f4", "Float64": "<f8", "UInt8": "u1"}
 
@@ -98,6 +99,20 @@ def test_a_tiff_has_its_scale_as_imagej_reads_it(tmp_path, step, unit):
     assert float(description["spacing"]) == step
     assert [1 / float(tags[tag]) for tag in (282, 283)] == pytest.approx([step, step], rel=1e-9)
     assert tags[296] == 1  # no inches, no centimetres
+
+
+def test_bounds_are_rounded_up_to_what_the_file_holds():
+    rng = np.random.default_rng(0)
+    bound = 10 ** rng.uniform(-44, 38, (40, 50))
+    bound[0] = bound[0].astype(np.float32)  # which a TIFF holds exactly
+    bound[1, 0] = 0.0
+    for name in ("a.tif", "a.TIFF"):
+        found = upper_bound(bound, Path(name))
+        assert found.dtype == np.float32
+        assert (found >= bound).all()
+        assert (np.nextafter(found, np.float32(-1)) < bound).all()  # no float32 is between
+    for name in ("a.npy", "a.npz", "a.vti"):
+        np.testing.assert_array_equal(upper_bound(bound, Path(name)), bound)
 
 
 def test_without_a_step_a_tiff_has_no_scale(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics import Placement, Sources, sample_sources, solve
+from diffkeras.physics.sampling import discs
 from diffkeras.physics.sampling.discs import PlacementKind
 from tests.helpers.rounding import same_solutions
 
@@ -173,14 +174,46 @@ def test_clusters_gather():
     assert nearest(Placement("clustered", spread=15)) < 0.5 * nearest(Placement())
 
 
-def test_edge_keeps_its_margin():
-    for seed in range(20):
-        s = sample_sources(5, (128, 96), radius=4, placement=Placement("edge", margin=3), rng=seed)
-        off = np.min(
-            [s.rows, (128, 96)[0] - 1 - s.rows, s.columns, (128, 96)[1] - 1 - s.columns], axis=0
-        )
-        assert (off - 4 <= 3).all()
-        assert off.max() > 4  # not all at the very edge
+@pytest.fixture(params=["proposed", "listed"])
+def drawing(request, monkeypatch):
+    """Both ways to draw a centre."""
+    if request.param == "listed":
+        monkeypatch.setattr(discs, "QUICK_TRIES", 0)
+
+
+@pytest.mark.usefixtures("drawing")
+@pytest.mark.parametrize(("radius", "margin"), [(4, 3), (3.5, 0), (2, 2.5)])
+def test_edge_discs_are_uniform_over_all_that_keep_the_margin(radius, margin):
+    lattice, placement = (20, 26), Placement("edge", margin=margin, overlap=True)
+    s = sample_sources(4000, lattice, radius=radius, placement=placement, rng=0)
+    places = np.indices(lattice)
+    ends = np.reshape(lattice, (2, 1, 1)) - 1
+    from_edge = np.minimum(places, ends - places).min(axis=0) - math.ceil(radius)
+    permitted = (from_edge >= 0) & (from_edge <= margin)
+    drawn = np.zeros(lattice)
+    np.add.at(drawn, (s.rows, s.columns), 1)
+    assert not drawn[~permitted].any()
+    expected = 4000 / permitted.sum()
+    assert abs(drawn[permitted] - expected).max() < 6 * math.sqrt(expected)
+    for distance in range(math.floor(margin) + 1):
+        assert drawn[permitted & (from_edge == distance)].mean() > 0.5 * expected
+
+
+@pytest.mark.usefixtures("drawing")
+def test_clusters_have_the_spread_along_each_axis():
+    class Anchored(np.random.Generator):
+        def uniform(self, *_):
+            return middle
+
+    middle, rng = np.array([[100.0, 150.0], [100.0, 50.0]]), Anchored(np.random.PCG64(0))
+    placement = Placement("clustered", clusters=2, spread=7.0, overlap=True)
+    centres = np.array(discs.place(np.zeros(800, np.float32), (200, 200), rng, placement))
+    for anchor in middle:
+        near = centres[np.abs(centres - anchor)[:, 1] < 50] - anchor
+        assert len(near) > 300
+        # of 300 draws and more, to within five standard errors
+        assert np.std(near, axis=0) == pytest.approx(placement.spread, rel=5 / math.sqrt(600))
+        assert np.mean(near, axis=0) == pytest.approx(0, abs=5 * placement.spread / math.sqrt(300))
 
 
 def test_a_tight_cluster_still_ends():
