@@ -98,20 +98,34 @@ def test_the_ring_of_another_boundary_is_not_shared(method):
     assert error <= solution.error_bound < 1e-9
 
 
-def test_the_change_of_slope_misses_no_corner_by_rounding():
+@pytest.mark.parametrize("sign", [-1, 1], ids=["change", "least"])
+def test_slopes_within_a_radius_miss_no_corner_by_rounding(sign):
+    rng, shape = np.random.default_rng(0), (1000, 1000)
+    maximum, constant = 1 + rng.random((2, *shape))
+    radius = rng.uniform(0.1, 0.4 if sign > 0 else 10.0, shape) * (np.arange(1000) % 8 > 0)
+    field = maximum / constant - sign * radius
+    field -= sign * rng.integers(0, 4, shape) * np.spacing(field)
+    uptake = dk.physics.CappedUptake(maximum, constant)
+    equations = Equations(dk.Problem(production=field, uptake=uptake))
+    if sign < 0:
+        is_missed = equations.change_of_slope(field, radius) * equations.unit < constant
+    else:
+        is_missed = equations.least_slope(field, radius) > 0
+    assert 1000 < is_missed.sum() < is_missed.size
+    end = constant * (field + sign * radius.astype(np.longdouble))
+    is_missed &= sign * (end - maximum) >= -1e-18
+    for numbers in np.stack([maximum, constant, field, radius], -1)[is_missed]:
+        v, k, u, r = map(Fraction, numbers)
+        # exactly, where the slope within the radius is k, or 0
+        assert k * (u - r) >= v if sign < 0 else k * (u + r) < v
+
+
+def test_slopes_are_rounded_down_in_the_operator():
     rng = np.random.default_rng(0)
-    maximum, constant = rng.uniform(0.5, 2.0, (2, 40, 40))
-    radius = rng.uniform(0.1, 10.0, (40, 40)) * (np.arange(40) % 2)
-    field = np.nextafter(maximum / constant, np.inf) + radius
-    field = np.where(radius > 0, field, maximum / constant)
-    equations = Equations(
-        dk.Problem(production=field, uptake=dk.physics.CappedUptake(maximum, constant))
-    )
-    change = equations.change_of_slope(field, radius) * equations.unit
-    parts = np.vectorize(Fraction, otypes=[object])(np.stack([maximum, constant, field, radius]))
-    is_below = parts[1] * (parts[2] - parts[3]) < parts[0]  # exactly, where the slope is k
-    assert 100 < is_below.sum() < is_below.size
-    assert (change >= constant)[is_below].all()
+    equations, slope = Equations(varying()), rng.random(IMAGE.shape)
+    row_sums = equations.operator_at(slope).row_sums
+    exact = np.vectorize(Fraction, otypes=[object])
+    assert (exact(row_sums) <= exact(equations.volumes.row_sums) + exact(slope)).all()
 
 
 def test_a_pickle_has_the_problem_only():

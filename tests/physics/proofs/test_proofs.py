@@ -11,6 +11,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.physics import MichaelisMenten, certify, solve
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.proofs.barrier import Barrier, barrier_of
 from diffkeras.physics.proofs.rounding import rounding_allowance
 from tests.helpers.random_problems import moderate_problem
@@ -104,6 +105,29 @@ def test_the_most_rounding_is_at_least_that_of_each_node():
         same, most = equations.residual_and_largest_rounding(field)
         assert np.array_equal(values, same), seed
         assert rounding.max() <= most, seed
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_the_most_rounding_includes_each_kind_of_terms(shares):
+    ones, signs = np.ones((6, 6)), (-1.0) ** np.indices((6, 6)).sum(axis=0)
+    for field, parts in (  # of which one kind is far larger than the others
+        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6, 1e6)}),
+        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6 * ones, 1e6)}),
+        (ones, {"decay": 1e6}),
+        (ones, {"decay": 1e6 * ones}),
+        (signs, {"decay": 1e-9}),
+        (0 * ones, {"decay": 1e-9}),
+    ):
+        production = 1e6 * ones if not field.any() else 1e-9 * ones
+        equations = Equations(dk.Problem(production=production, boundary="reflecting", **parts))
+        if shares:
+            like = dk.Problem(production=production, boundary="reflecting", decay=1e-9)
+            equations = SharedOperator(Equations(like)).equations_of(equations.given_problem)
+            assert isinstance(equations, SharedEquations)
+        _, rounding = equations.residual_with_rounding(field, np.float64)
+        _, most = equations.residual_and_largest_rounding(field)
+        # sizes and the bound are rounded themselves
+        assert rounding.max() <= most * (1 + 1e-14)
 
 
 LATTICE = (28, 33)
