@@ -36,7 +36,8 @@ from diffkeras.physics.equations.axis import least_barrier, longest_crossing
 from diffkeras.physics.equations.finite_volumes import STENCIL, rounding_of
 
 MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
-# In two dimensions two sums are fewer; those with s and of |Af − s| and its rounding take their place
+# In two dimensions two sums are fewer than `STENCIL` counts: those with s and of |Af − s| and its
+# rounding take their place
 ROUNDING = rounding_of(STENCIL, np.float64)
 
 

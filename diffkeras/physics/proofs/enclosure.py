@@ -301,8 +301,8 @@ class Enclosure:
         if remainder is not None:
             applied, sizes = self._equations.volumes.apply_with_sizes(remainder)
             residual -= applied
-            sizes += np.abs(residual)  # for the rounding of the difference
-            rounding = rounding + rounding_of(STENCIL, precision) * sizes
+            # two more of the difference and the sum; F, which has no φ, includes both
+            rounding = rounding + rounding_of(STENCIL + 2, precision) * sizes
         np.abs(residual, out=residual)
         residual += rounding
         np.copyto(residual, 0.0, where=self._equations.fixed)

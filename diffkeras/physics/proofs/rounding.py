@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
+from diffkeras.physics.equations.finite_volumes import SLACK, STENCIL, rounding_of
 
 
 def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> float:
@@ -41,10 +41,10 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     spread = math.sqrt(field.size) * most / operator.constant_eigenvalue
     produced = math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
-    rounding = 4 * EPSILON * (abs(produced) + abs(lost))
+    # of the sums, and of the product
+    rounding = rounding_of(2, np.float64) * (abs(produced) + abs(lost))
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
-    # twice: for κ and the last operations
-    return 2 * (spread + imbalance)
+    return (spread + imbalance) * SLACK**2  # for κ and the last operations
 
 
 def inverse_norm_bound(equations: Equations) -> float:

@@ -171,10 +171,9 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
 
 def test_only_nodes_whose_uptake_bends_there_are_at_the_corner():
     # v, k and u: at the corner, beside it, without cells, and with cells that take up nothing
-    maximum, constant, field = np.array(
-        [[0.6, 2.0, 0.3], [0.6, 2.0, 0.3 + 1e-8], [0.6, 2.0, 0.3 - 1e-8], [0.6, 2.0, -0.3]]
-        + [[0.0, 2.0, 0.3], [0.0, 2.0, 0.0], [0.6, 0.0, 0.3], [0.0, 0.0, 0.0]]
-    ).T.reshape(3, 2, 4)
+    maximum = np.array([[0.6, 0.6, 0.6, 0.6], [0.0, 0.0, 0.6, 0.0]])
+    constant = np.array([[2.0, 2.0, 2.0, 2.0], [2.0, 2.0, 0.0, 0.0]])
+    field = np.array([[0.3, 0.3 + 1e-8, 0.3 - 1e-8, -0.3], [0.3, 0.0, 0.3, 0.0]])
     corner = CappedUptake(maximum, constant).at_corner(field)
     assert np.flatnonzero(corner).tolist() == [0]
     assert not np.any(dk.MichaelisMenten(maximum, 2.0).at_corner(field))

@@ -3,6 +3,7 @@
 That bounds hold is checked on random problems.
 """
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import diffkeras as dk
 from diffkeras.physics import MichaelisMenten, certify, solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
-from diffkeras.physics.proofs.barrier import Barrier, barrier_of
+from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, barrier_of
+from diffkeras.physics.proofs.enclosure import Enclosure, LinearSteps
 from diffkeras.physics.proofs.rounding import rounding_allowance
 from tests.helpers.random_problems import moderate_problem
 
@@ -50,6 +52,38 @@ def test_the_constant_is_the_least_that_encloses():
         assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / applied).max(), rel=1e-5), (
             seed
         )
+
+
+@pytest.mark.parametrize("needed", [0.0, 1e9])
+def test_an_enclosure_encloses_on_every_node(needed):
+    for seed, problem in problems():
+        equations, rng = Equations(problem), np.random.default_rng(seed)
+        free = equations.free
+        field = np.where(free, rng.uniform(0, 2, problem.lattice), problem.values)
+        slope = equations.least_slope(field, 0.1)
+        enclosure = Enclosure(equations, LinearSteps(equations))
+        bound = enclosure.bound(field, 0.1, np.float64, needed)
+        assert bound is not None
+        assert not bound[~free].any()
+        applied = dense(equations, slope).astype(np.longdouble) @ bound[free]
+        assert (applied >= np.abs(equations.residual(field)[free])).all(), seed
+
+
+def test_the_constant_is_rounded_up():
+    rng, lattice = np.random.default_rng(0), (4, 5)
+    decay = rng.uniform(0.01, 1, lattice)
+    equations = Equations(dk.Problem(production=np.ones(lattice), decay=decay, boundary="periodic"))
+    row_sums = equations.volumes.row_sums.astype(np.longdouble)
+    for _ in range(1000):
+        barrier = Barrier(np.full(lattice, rng.uniform(1, 2)), equations)
+        share = rng.choice([rng.uniform(0, 2), -(1 - 10 ** rng.uniform(-4, 0))])
+        change = (share * row_sums).astype(np.float32)
+        residual, rounding = np.zeros(lattice), rng.choice([0.0, rng.random()])
+        node = tuple(rng.integers(0, lattice))
+        residual[node] = rng.uniform(1, 2)
+        bound = BarrierBound(barrier.bound(change, residual, rounding), barrier)
+        applied = (row_sums[node] + change[node]) * bound.on_nodes[node]
+        assert applied >= residual[node] + np.longdouble(rounding)
 
 
 def test_a_barrier_serves_other_decays_and_diffusivities():
@@ -128,6 +162,23 @@ def test_the_most_rounding_includes_each_kind_of_terms(shares):
         _, most = equations.residual_and_largest_rounding(field)
         # sizes and the bound are rounded themselves
         assert rounding.max() <= most * (1 + 1e-14)
+
+
+def test_what_is_added_to_row_sums_is_rounded_down():
+    rng, exact = np.random.default_rng(0), np.vectorize(Fraction, otypes=[object])
+    lattice = (30, 30)
+    for _ in range(20):
+        first = rng.uniform(0.1, 1, lattice)
+        decays = first, first * (1 + rng.integers(-3, 4, lattice) * 2.0**-52)
+        one, other = (
+            dk.Problem(production=np.ones(lattice), decay=decay, diffusivity=0.7, step=0.9)
+            for decay in decays
+        )
+        equations = SharedOperator(Equations(one)).equations_of(other)
+        assert isinstance(equations, SharedEquations)
+        least = equations.least_added_row_sums(np.ones(lattice), 0.0)
+        added = (exact(decays[1]) - exact(decays[0])) / Fraction(equations.unit)
+        assert (exact(least) <= added + np.abs(added) * Fraction(2) ** -23).all()
 
 
 LATTICE = (28, 33)

@@ -20,9 +20,12 @@ from diffkeras.physics import CappedUptake, Equations, MichaelisMenten
 from diffkeras.physics.derivatives import adjoint
 from diffkeras.physics.equations import equations as equations_module
 from diffkeras.physics.equations import finite_volumes as volumes_module
-from diffkeras.physics.equations.finite_volumes import EQUATION, EXTENDED, STENCIL, FiniteVolumes
+from diffkeras.physics.equations.finite_volumes import EQUATION, STENCIL, FiniteVolumes
 from diffkeras.physics.families.shared_equations import MATRIX
-from tests.helpers.traced_numbers import Traced, traced, tracing, worst
+from diffkeras.physics.proofs import enclosure as enclosure_module
+from diffkeras.physics.proofs.enclosure import Enclosure, LinearSteps
+from diffkeras.physics.proofs.rounding import rounding_allowance
+from tests.helpers.traced_numbers import traced, tracing, worst
 
 SIDES = ("absorbing", "reflecting", "periodic")
 SAMPLES = 150
@@ -120,12 +123,13 @@ def test_what_is_rounded_down_is_no_more_than_the_exact_one():
         volumes = random_volumes(rng)
         field = random_numbers(rng, volumes.row_sums.shape)
         result, sizes = volumes.apply_with_sizes(field)
-        floats = FiniteVolumes(tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums))
+        floats = FiniteVolumes(
+            tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums)
+        )
         with mock.patch.object(volumes_module, "rounding_of", in_roundoffs):
             lowered = floats.apply_rounded_down(as_floats(field))
         allowed = as_floats(result) - lowered
-        with mock.patch.object(volumes_module, "rounding_of", lambda number, _: 1e-9):
-            found = result - sizes * 1e-9
+        found = result - sizes * 1e-9
         return (worst(found) / allowed).max()
 
     count = STENCIL + 1
@@ -139,7 +143,8 @@ def test_roundings_of_the_equations(law):
         field = random_numbers(rng, equations.lattice)
         found = equations.residual(field)
         equations.volumes = FiniteVolumes(
-            tuple(map(as_floats, equations.volumes.couplings)), as_floats(equations.volumes.row_sums)
+            tuple(map(as_floats, equations.volumes.couplings)),
+            as_floats(equations.volumes.row_sums),
         )
         equations.production = as_floats(equations.production)
         if law:
@@ -161,8 +166,8 @@ def test_roundings_of_uptake():
         for law in (MichaelisMenten(1.0, 1.0), CappedUptake(1.0, 1.0)):
             parts = {name: traced(10 ** rng.uniform(-6, 6, 20)) for name in law.parts}
             law = law.with_unchecked_parts(parts)
-            for found in (law.rate(field), law.slope(field)):
-                shares.append(largest_share(found, np.abs(found)))
+            found = law.rate(field), law.slope(field)
+            shares += [largest_share(each, np.abs(each)) for each in found]
         return max(shares)
 
     assert seen(share) == pytest.approx(MichaelisMenten.rounding - 1, abs=0.01)
@@ -192,7 +197,7 @@ def test_roundings_of_the_adjoint(law):
         equations = random_equations(rng, law)
         field = traced(10.0 ** rng.uniform(-6, 6, equations.lattice))
         weights, values = (random_numbers(rng, equations.lattice) for _ in range(2))
-        nothing = mock.patch.object(Equations, "change_of_slope", lambda *_: 0.0)
+        nothing = mock.patch.object(Equations, "change_of_slope", return_value=0.0)
         shares = []
         for rounding in (lambda *_: 1e-9, in_roundoffs):
             with nothing, mock.patch.object(adjoint, "rounding_of", rounding):
@@ -203,6 +208,34 @@ def test_roundings_of_the_adjoint(law):
     # of A as far as its last sum, with w, φ' λ and the rounding itself
     assert seen(share) == pytest.approx(STENCIL + (2 if law else 1), abs=0.02)
     assert STENCIL + 3 <= EQUATION
+
+
+def test_roundings_with_a_remainder():
+    def share(rng):
+        volumes = random_volumes(rng)
+        lattice = volumes.row_sums.shape
+        equations = Equations(dk.Problem(production=np.ones(lattice), boundary="reflecting"))
+        equations.volumes = volumes
+        equations.production = random_numbers(rng, lattice)
+        field = random_numbers(rng, lattice)
+        remainder = random_numbers(rng, lattice) * 2.0 ** rng.integers(-60, 60)
+        applied, sizes = volumes.apply_with_sizes(remainder)
+        found = np.abs(equations.residual(field) - applied) + 1e-9 * sizes
+        equations.volumes = FiniteVolumes(
+            tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums)
+        )
+        equations.production = as_floats(equations.production)
+        enclosure = Enclosure(equations, LinearSteps(equations))
+        large = [
+            mock.patch.object(module, "rounding_of", lambda number, _: number * 1e9)
+            for module in (equations_module, enclosure_module)
+        ]
+        with large[0], large[1]:
+            parts = as_floats(field), np.dtype(float), as_floats(remainder)
+            residual, size = enclosure._scaled_residual(*parts)
+        return (worst(found) / (residual * size * 1e-9)).max()
+
+    assert seen(share) == pytest.approx(1 - 1 / (STENCIL + 2), abs=0.005)
 
 
 def test_roundings_in_graphs():
@@ -240,12 +273,64 @@ def test_least_slopes_and_changes_of_slope_include_their_rounding():
     least = equations.least_slope(field, radius) * equations.unit
     change = equations.change_of_slope(field, radius) * equations.unit
     exact = [
-        (slope(parts, parts[2]), slope(parts, parts[2] + parts[3]), slope(parts, parts[2] - parts[3]))
+        (
+            slope(parts, parts[2]),
+            slope(parts, parts[2] + parts[3]),
+            slope(parts, parts[2] - parts[3]),
+        )
         for parts in (list(map(Fraction, each)) for each in numbers.reshape(4, -1).T)
     ]
-    here, above, below = (np.array(each, object).reshape(shape) for each in zip(*exact, strict=True))
+    here, above, below = (
+        np.array(each, object).reshape(shape) for each in zip(*exact, strict=True)
+    )
     assert (least <= above).all()
     assert (change >= np.maximum(below - here, here - above)).all()
     roundoffs = here * (np.finfo(float).eps / 2)
     assert np.mean((here - least) / roundoffs) == pytest.approx(uptake.rounding + 1, abs=0.4)
     assert np.mean(change / roundoffs) == pytest.approx(2 * (uptake.rounding + 2), abs=0.4)
+
+
+def test_the_allowance_of_one_node_covers_its_rounding():
+    rng, zeros = np.random.default_rng(0), 0
+    for _ in range(400):
+        problem = dk.Problem(
+            production=np.full((1, 1), rng.uniform(0.5, 2)), decay=rng.uniform(0.1, 2)
+        )
+        equations = Equations(problem)
+        rate = float(equations.volumes.row_sums.item())
+        produced = float(equations.production.item())
+        field = np.array([[np.nextafter(produced / rate, rng.choice([0, 9]))]])
+        exact = Fraction(produced) / Fraction(rate)
+        zeros += rate * field.item() == produced
+        error = abs(Fraction(field.item()) - exact)
+        assert error <= Fraction(rounding_allowance(equations, field))
+    assert zeros > 10  # where what is left of A f = s isn't seen
+
+
+def test_the_allowance_of_a_closed_lattice_covers_the_rounding_of_the_mean():
+    rng, unseen = np.random.default_rng(0), []
+    for _ in range(400):
+        rate, decay = rng.uniform(0.5, 2), rng.uniform(0.5, 1) * 2.0**-40
+        production = np.full((4, 4), rate)
+        problem = dk.Problem(production=production, decay=decay, boundary="reflecting")
+        equations = Equations(problem)
+        produced, decay = float(equations.production[0, 0]), equations.operator.decay
+        near = produced / decay * (1 + rng.integers(-2, 3) * 2.0**-53)
+        field = np.full((4, 4), near)
+        error = abs(Fraction(near) - Fraction(produced) / Fraction(decay))
+        allowance = rounding_allowance(equations, field)
+        assert error <= Fraction(allowance)
+        if decay * (16 * near) == 16 * produced:
+            unseen.append(float(error) / allowance)
+    assert max(unseen) > 0.15
+
+
+def test_the_allowance_of_a_closed_lattice_covers_what_varies():
+    for lattice in ((1, 16), (2, 9), (1, 1, 24)):
+        signs = np.where(np.arange(lattice[-1]) < lattice[-1] // 2, 1.0, -1.0)
+        source = np.broadcast_to(signs - signs.mean(), lattice)
+        problem = dk.Problem(production=1 + 0 * source, decay=1e-12, boundary="reflecting")
+        equations = Equations(problem)
+        exact = equations.operator.inverse(source) * 1e-3  # mean 0
+        field = dk.solve(problem).field + exact
+        assert rounding_allowance(equations, field) >= np.abs(exact).max()
