@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import diffkeras as dk
+from diffkeras.commands.field_files import FieldFiles, largest_bound
 from diffkeras.physics.problem.sides import with_sides
 from tests.helpers.random_problems import TERMS, random_arguments
 from tests.helpers.refusals import files_below
@@ -97,8 +98,19 @@ def read(path: Path) -> dict[str, np.ndarray]:
             return dict(archive)
     if path.suffix == ".tif":
         with Image.open(path) as picture:
-            return {"field": np.asarray(picture), "scale": np.array(float(picture.tag_v2[282]))}
+            scale = float(picture.tag_v2.get(282, 1.0))
+            return {"field": np.asarray(picture), "scale": np.array(scale)}
     return {name: np.zeros(0) for name in re.findall(r'Name="([^"]+)"', path.read_text())}
+
+
+def test_written_bounds_are_bounds(tmp_path):
+    images, rng = np.eye(8), np.random.default_rng(0)
+    results = [dk.certify(rng.random((8, 8)) * size, images) for size in (1, 3, 2)]
+    assert largest_bound(results) == max(one.error_bound for one in results)
+    files = FieldFiles(tmp_path / "a.npy", bound=tmp_path / "b.tif")
+    for one in results:
+        files.write([one])
+        assert (read(tmp_path / "b.tif")["field"].astype(float) >= one.node_bound).all()
 
 
 def test_a_stack_has_fields_and_bounds_of_each_image(diffkeras, refused, tmp_path, monkeypatch):

@@ -115,6 +115,18 @@ def test_bounds_are_rounded_up_to_what_the_file_holds():
         np.testing.assert_array_equal(upper_bound(bound, Path(name)), bound)
 
 
+@pytest.mark.parametrize("step", [1e-9, 1e9])
+def test_a_tiff_holds_the_longest_unit_and_the_extreme_steps(tmp_path, step):
+    solution = dk.solve(np.eye(4), step=step, diffusivity=step**2)
+    solution.save(tmp_path / "a.tif", unit=30 * "m")
+    with Image.open(tmp_path / "a.tif") as picture:
+        tags = picture.tag_v2
+        assert float(tags[282]) == pytest.approx(1 / step)
+        assert f"unit={30 * 'm'}\n" in tags[270]
+    with pytest.raises(dk.DiffkerasError, match="a unit is a text of 1 to 30"):
+        solution.save(tmp_path / "a.tif", unit=31 * "m")
+
+
 def test_without_a_step_a_tiff_has_no_scale(tmp_path):
     dk.solve(np.eye(4)).save(tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as picture:
@@ -143,10 +155,12 @@ def test_what_cant_be_written_is_refused(tissue, tmp_path, name, options, messag
 def test_what_a_kind_of_file_cant_hold_is_refused(tmp_path):
     rates = np.full((4, 4), 1e25)
     large = dk.solve(production=rates, decay=1e-15, boundary="reflecting")
+    negative = dk.solve(production=-rates, decay=1e-15, boundary="reflecting")
     fine = dk.solve(np.eye(4), step=1e-12, diffusivity=1e-24)
     for solution, name, message in (
         (fine, "a.tif", "holds steps of 1e-09 to 1e[+]09, not 1e-12"),
         (large, "a.tif", "would hold 1e[+]40 to 1e[+]40; write to .npy"),
+        (negative, "a.tif", "would hold -1e[+]40 to -1e[+]40; write to .npy"),
     ):
         with pytest.raises(dk.DiffkerasError, match=message):
             solution.save(tmp_path / name)

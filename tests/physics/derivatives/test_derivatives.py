@@ -177,6 +177,10 @@ def test_only_nodes_whose_uptake_bends_there_are_at_the_corner():
     corner = CappedUptake(maximum, constant).at_corner(field)
     assert np.flatnonzero(corner).tolist() == [0]
     assert not np.any(dk.MichaelisMenten(maximum, 2.0).at_corner(field))
+    # below 0 by more than rounding, where no cells are but could take up
+    below = np.where(field == 0.3, -1e-12, -0.1)
+    jumps = CappedUptake(maximum, constant).jumps(below)
+    assert np.flatnonzero(jumps).tolist() == [5]
 
 
 @pytest.mark.parametrize("law", [dk.MichaelisMenten(0.0, 0.3), CappedUptake(0.0, 0.3)])

@@ -111,6 +111,12 @@ def test_bad_numbers_are_refused(side):
         solve(NOTHING, boundary=(("absorbing", side(np.ones(5))), "absorbing"))
 
 
+def test_a_membrane_takes_no_negative_coefficient():
+    with pytest.raises(PhysicsError, match=r"the coefficient of a side must be ≥ 0 .* not -0.5"):
+        dk.Robin(-0.5, 1.0)
+    assert dk.Robin(0.0, -0.5).value == -0.5
+
+
 def test_a_side_that_takes_away_too_little_is_named():
     with pytest.raises(
         PhysicsError, match=r"with what leaves at the top, must be 0, .* here it is 1e-25 times"

@@ -216,6 +216,28 @@ def test_clusters_have_the_spread_along_each_axis():
         assert np.mean(near, axis=0) == pytest.approx(0, abs=5 * placement.spread / math.sqrt(300))
 
 
+@pytest.mark.parametrize("values", ["uniform", ("log_uniform", 0.1), ("scaled_uniform", 0.1)])
+def test_values_are_positive_whatever_is_drawn(values):
+    class Lowest(np.random.Generator):
+        def random(self, *sizes):
+            return np.zeros(sizes)
+
+    rng = Lowest(np.random.PCG64(0))
+    assert (sample_sources(5, 64, radius=2, values=values, rng=rng).values > 0).all()
+
+
+def test_clusters_lie_anywhere_on_the_lattice():
+    placement = Placement("clustered", clusters=5000, spread=0.01, overlap=True)
+    s = sample_sources(5000, (8, 12), radius=0, placement=placement, rng=0)
+    drawn = np.zeros((8, 12))
+    np.add.at(drawn, (s.rows, s.columns), 1)
+    # anchors are uniform between the outermost nodes, around which half as many lie
+    share = np.outer(*(np.r_[0.5, np.ones(side - 2), 0.5] / (side - 1) for side in (8, 12)))
+    # the anchors are random, and so is the choice among them
+    assert abs(drawn - 5000 * share).max() < 6 * math.sqrt(2 * 5000 * share.max())
+    assert (drawn > 0).all()
+
+
 def test_a_tight_cluster_still_ends():
     s = sample_sources(20, (96, 96), radius=5, placement=Placement("clustered", spread=1), rng=0)
     assert s.count == 20
