@@ -6,8 +6,6 @@ it so. Products with powers of 2 and sums with 0 are exact.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -138,12 +136,6 @@ class _Objects:
         return np.full(shape, 0.0, object)
 
 
-@contextmanager
-def tracing(*modules: ModuleType) -> Iterator[None]:
-    """Modules whose new arrays can hold traced numbers."""
-    with mock.patch.multiple(modules[0], np=_Objects()):
-        if modules[1:]:
-            with tracing(*modules[1:]):
-                yield
-        else:
-            yield
+def tracing(module: ModuleType) -> Any:
+    """A context in which the new arrays of a module can hold traced numbers."""
+    return mock.patch.object(module, "np", _Objects())

@@ -145,8 +145,8 @@ def test_the_most_rounding_is_at_least_that_of_each_node():
 def test_the_most_rounding_includes_each_kind_of_terms(shares):
     ones, signs = np.ones((6, 6)), (-1.0) ** np.indices((6, 6)).sum(axis=0)
     for field, parts in (  # of which one kind is far larger than the others
-        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6, 1e6)}),
-        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6 * ones, 1e6)}),
+        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6, 1e3)}),
+        (ones, {"decay": 1e-9, "uptake": MichaelisMenten(1e6 * ones, 1e3)}),
         (ones, {"decay": 1e6}),
         (ones, {"decay": 1e6 * ones}),
         (signs, {"decay": 1e-9}),

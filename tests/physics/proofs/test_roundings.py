@@ -4,6 +4,7 @@ An allowance for rounding has to be one roundoff more than the worst case; were 
 would not hold, and were it more, bounds would say less.
 """
 
+import copy
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -49,49 +50,44 @@ class Diagonals:
         return Diagonals((np.abs(as_floats(self.data)), self.offsets), self.shape)
 
 
-class TracedVolumes(FiniteVolumes):
-    """An operator whose matrix is traced, too."""
-
-    def matrix(self, dtype: np.dtype) -> Any:
-        return super().matrix(np.dtype(object))
-
-
-def random_numbers(rng, shape, decades=6):
+def random_numbers(rng, shape):
     """Traced numbers of all sizes and both signs."""
-    return traced(rng.normal(size=shape) * 10.0 ** rng.uniform(-decades, decades, shape))
+    return traced(rng.normal(size=shape) * 10.0 ** rng.uniform(-6, 6, shape))
 
 
-def random_volumes(rng, axes=3, couplings=()):
-    """The operator of a medium whose numbers are exact, computed from them."""
-    lattice = tuple(rng.integers(2, 4, axes).tolist())
-    each = [traced(10 ** rng.uniform(-4, 4, lattice)) for _ in lattice]
-    decay = traced(10 ** rng.uniform(-9, 5, lattice))
-    kinds = [tuple(rng.choice(SIDES[:2], 2)) if rng.random() < 0.5 else "periodic" for _ in each]
+def random_equations(rng, law=None):
+    """Equations whose operator is computed from exact numbers, as are production and uptake."""
+    lattice = tuple(rng.integers(2, 4, 3).tolist())
+    kinds = [tuple(rng.choice(SIDES[:2], 2)) if rng.random() < 0.5 else "periodic" for _ in "zyx"]
     medium: Any = SimpleNamespace(
-        diffusivities=each, decay=decay, step=traced(rng.uniform(0.5, 2)), side_kinds=kinds
+        diffusivities=[traced(10 ** rng.uniform(-4, 4, lattice)) for _ in lattice],
+        decay=traced(10 ** rng.uniform(-9, 5, lattice)),
+        step=traced(rng.uniform(0.5, 2)),
+        side_kinds=kinds,
     )
-    with tracing(volumes_module):
-        volumes = volumes_module.finite_volumes(lattice, medium, 0.25, couplings)
-    return TracedVolumes(volumes.couplings, volumes.row_sums)
-
-
-def random_equations(rng, law=None, like=None):
-    """Equations with traced numbers: the operator, the production and uptake."""
-    volumes = random_volumes(rng)
-    shape = volumes.row_sums.shape
-    ones = np.ones(shape)
+    ones = np.ones(lattice)
     uptake = law(ones, 1.0) if law else None
     equations = Equations(dk.Problem(production=ones, uptake=uptake, boundary="reflecting"))
-    return with_traced_parts(equations, volumes, rng)
-
-
-def with_traced_parts(equations, volumes, rng):
-    equations.volumes, equations.production = volumes, random_numbers(rng, equations.lattice)
-    law = equations._uptake
+    with tracing(volumes_module):
+        equations.volumes = volumes_module.finite_volumes(lattice, medium, 0.25)
+    equations.production = random_numbers(rng, lattice)
     if law:
-        parts = [traced(10 ** rng.uniform(-4, 4, equations.lattice)) for _ in law.parts]
-        equations._uptake = law.with_unchecked_parts(dict(zip(law.parts, parts, strict=True)))
+        parts = {name: traced(10 ** rng.uniform(-4, 4, lattice)) for name in uptake.parts}
+        equations._uptake = uptake.with_unchecked_parts(parts)
     return equations
+
+
+def in_floats(equations):
+    """The same equations with floats in place of traced numbers, unchanged in value."""
+    other, volumes = copy.copy(equations), equations.volumes
+    other.volumes = FiniteVolumes(
+        tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums)
+    )
+    other.production = as_floats(equations.production)
+    if law := equations._uptake:
+        parts = {name: as_floats(part) for name, part in law.parts.items()}
+        other._uptake = law.with_unchecked_parts(parts)
+    return other
 
 
 def in_roundoffs(number, precision):
@@ -112,7 +108,7 @@ def seen(share):
 
 def test_roundings_of_the_stencil():
     def share(rng):
-        volumes = random_volumes(rng)
+        volumes = random_equations(rng).volumes
         return largest_share(*volumes.apply_with_sizes(random_numbers(rng, volumes.row_sums.shape)))
 
     assert seen(share) == pytest.approx(STENCIL - 1, abs=0.01)
@@ -120,20 +116,14 @@ def test_roundings_of_the_stencil():
 
 def test_what_is_rounded_down_is_no_more_than_the_exact_one():
     def share(rng):
-        volumes = random_volumes(rng)
-        field = random_numbers(rng, volumes.row_sums.shape)
-        result, sizes = volumes.apply_with_sizes(field)
-        floats = FiniteVolumes(
-            tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums)
-        )
+        equations = random_equations(rng)
+        field = random_numbers(rng, equations.lattice)
+        result, sizes = equations.volumes.apply_with_sizes(field)
         with mock.patch.object(volumes_module, "rounding_of", in_roundoffs):
-            lowered = floats.apply_rounded_down(as_floats(field))
-        allowed = as_floats(result) - lowered
-        found = result - sizes * 1e-9
-        return (worst(found) / allowed).max()
+            lowered = in_floats(equations).volumes.apply_rounded_down(as_floats(field))
+        return (worst(result - sizes * 1e-9) / (as_floats(result) - lowered)).max()
 
-    count = STENCIL + 1
-    assert seen(share) == pytest.approx((count - 1) / count, abs=1e-3)
+    assert seen(share) == pytest.approx(1 - 1 / (STENCIL + 1), abs=1e-3)
 
 
 @pytest.mark.parametrize("law", [None, MichaelisMenten, CappedUptake])
@@ -141,18 +131,10 @@ def test_roundings_of_the_equations(law):
     def share(rng):
         equations = random_equations(rng, law)
         field = random_numbers(rng, equations.lattice)
-        found = equations.residual(field)
-        equations.volumes = FiniteVolumes(
-            tuple(map(as_floats, equations.volumes.couplings)),
-            as_floats(equations.volumes.row_sums),
-        )
-        equations.production = as_floats(equations.production)
-        if law:
-            parts = {name: as_floats(part) for name, part in equations._uptake.parts.items()}
-            equations._uptake = equations._uptake.with_unchecked_parts(parts)
         with mock.patch.object(equations_module, "rounding_of", in_roundoffs):
-            _, allowed = equations.residual_with_rounding(as_floats(field), np.float64)
-        return (worst(found) / allowed * equations.roundings).max()
+            plain = in_floats(equations)
+            _, allowed = plain.residual_with_rounding(as_floats(field), np.float64)
+        return (worst(equations.residual(field)) / allowed * equations.roundings).max()
 
     # later, the sum of |F| and its rounding is one more
     sums = 2 if law else 1
@@ -176,12 +158,12 @@ def test_roundings_of_uptake():
 
 def test_roundings_of_equations_that_share_a_matrix():
     def share(rng):
-        first = random_volumes(rng)
-        lattice = first.row_sums.shape
+        volumes = random_equations(rng).volumes
+        lattice = volumes.row_sums.shape
         with mock.patch.object(volumes_module.sp, "dia_array", Diagonals), tracing(volumes_module):
-            matrix = first.matrix(np.dtype(float))
+            matrix = volumes.matrix(np.dtype(object))
         field = random_numbers(rng, lattice)
-        added = first.row_sums * 10.0 ** rng.uniform(-9, 0.5, lattice)
+        added = volumes.row_sums * 10.0 ** rng.uniform(-9, 0.5, lattice)
         found = (matrix @ field.ravel()).reshape(lattice) + added * field
         size = np.abs(as_floats(field))
         sizes = (matrix.sizes() @ size.ravel()).reshape(lattice) + as_floats(added) * size
@@ -212,20 +194,12 @@ def test_roundings_of_the_adjoint(law):
 
 def test_roundings_with_a_remainder():
     def share(rng):
-        volumes = random_volumes(rng)
-        lattice = volumes.row_sums.shape
-        equations = Equations(dk.Problem(production=np.ones(lattice), boundary="reflecting"))
-        equations.volumes = volumes
-        equations.production = random_numbers(rng, lattice)
-        field = random_numbers(rng, lattice)
-        remainder = random_numbers(rng, lattice) * 2.0 ** rng.integers(-60, 60)
-        applied, sizes = volumes.apply_with_sizes(remainder)
+        equations = random_equations(rng)
+        field, remainder = (random_numbers(rng, equations.lattice) for _ in range(2))
+        remainder *= 2.0 ** rng.integers(-60, 60)
+        applied, sizes = equations.volumes.apply_with_sizes(remainder)
         found = np.abs(equations.residual(field) - applied) + 1e-9 * sizes
-        equations.volumes = FiniteVolumes(
-            tuple(map(as_floats, volumes.couplings)), as_floats(volumes.row_sums)
-        )
-        equations.production = as_floats(equations.production)
-        enclosure = Enclosure(equations, LinearSteps(equations))
+        enclosure = Enclosure(in_floats(equations), LinearSteps(equations))
         large = [
             mock.patch.object(module, "rounding_of", lambda number, _: number * 1e9)
             for module in (equations_module, enclosure_module)

@@ -162,18 +162,6 @@ def test_balls_are_nodes_within_their_radius_and_solved_in_three_dimensions():
         sampled.image((14, 15))
 
 
-def test_clusters_gather():
-    def nearest(placement):
-        found = []
-        for seed in range(40):
-            s = sample_sources(6, (256, 256), radius=3, placement=placement, rng=seed)
-            distance = np.hypot(s.rows[:, None] - s.rows, s.columns[:, None] - s.columns)
-            found.append(distance[distance > 0].max())
-        return np.mean(found)
-
-    assert nearest(Placement("clustered", spread=15)) < 0.5 * nearest(Placement())
-
-
 @pytest.fixture(params=["proposed", "listed"])
 def drawing(request, monkeypatch):
     """Both ways to draw a centre."""
