@@ -76,7 +76,7 @@ def test_the_constant_is_rounded_up():
     row_sums = equations.volumes.row_sums.astype(np.longdouble)
     for _ in range(1000):
         barrier = Barrier(np.full(lattice, rng.uniform(1, 2)), equations)
-        share = rng.choice([rng.uniform(0, 2), -(1 - 10 ** rng.uniform(-4, 0))])
+        share = rng.choice([10 ** rng.uniform(-1, 6), -(1 - 10 ** rng.uniform(-4, 0))])
         change = (share * row_sums).astype(np.float32)
         residual, rounding = np.zeros(lattice), rng.choice([0.0, rng.random()])
         node = tuple(rng.integers(0, lattice))
