@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import Medium, Problem, certify, solve
+from diffkeras.physics import FixedFlux, FixedValue, Medium, Problem, Robin, certify, solve
 from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.solvers.table import METHODS
+from tests.helpers.plain_equations import reference
 from tests.helpers.random_problems import TERMS, KnownProblem, Units, known_problem, random_lattice
 
 SECONDS = 20.0  # of CPU for one problem, whose lattice has at most 40 × 40 or 10 × 10 × 10 nodes
@@ -214,3 +215,26 @@ def test_thousands_of_random_problems(start, dimensions, kind):
 def test_a_start_that_leads_nowhere_is_dropped(seed, kind):
     make, *_ = KINDS[kind]
     assert "not from a start" not in check(seed, make(seed, dimensions=2))
+
+
+def test_bounds_cover_the_rounding_of_the_equations_coefficients():
+    """Which extended precision of the field alone doesn't reduce."""
+    make, *_ = KINDS["shapes"]
+    check(2124, make(2124, dimensions=3))
+
+
+@pytest.mark.parametrize("side", [FixedFlux(1.0), FixedValue(0.3), Robin(0.7, 0.3)])
+@pytest.mark.parametrize("step", [0.1, 0.3])
+def test_a_production_that_cancels_a_side_leaves_its_rounding(side, step):
+    """Which determines the whole field."""
+    boundary = (("reflecting", side), "reflecting")
+    _, added = side.terms(1.0, step)
+    production = np.zeros((6, 5))
+    production[-1] = -added
+    problem = Problem(production=production, decay=1e-6, step=step, boundary=boundary)
+    exact, doubt = reference(problem)
+    if problem.is_uniform:  # else no tolerance relative to such a field is proven
+        solution = solve(problem)
+        assert (abs(solution.field - exact) <= solution.node_bound + doubt).all()
+    certificate = certify(np.zeros((6, 5)), problem)
+    assert (abs(exact) <= certificate.node_bound + doubt).all()

@@ -68,7 +68,7 @@ def solve_linearised(
     """
     linear = equations.linear(right_hand_side, values)
     if not linear.scale:
-        return np.zeros(equations.lattice)
+        return linear.hold(np.zeros(equations.lattice))
     if equations.problem.is_uniform:
         solution, *_ = solve_equations(linear, tolerance, may_be_single=False)
         return solution.astype(np.float64, copy=False)

@@ -19,7 +19,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import (
+    DOUBLE,
+    EPSILON,
     EQUATION,
+    EXTENDED,
     SLACK,
     FiniteVolumes,
     Ring,
@@ -30,6 +33,7 @@ from diffkeras.physics.equations.finite_volumes import (
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords, as_problem
+from diffkeras.physics.problem.sides import SideTerms, terms_of_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
 from diffkeras.system.environment import keep_freed_memory
 
@@ -113,7 +117,7 @@ class Equations:
         if values is not None:
             held = np.where(self.fixed, values, 0.0)
         made = Equations(Problem.unchecked(medium, held, self.fixed, source, None), self)
-        made.scale = max(largest(source) / self.unit, largest(held))
+        made.scale = max(largest(source) / self.unit, made.ring_size)
         return made
 
     @property
@@ -169,8 +173,68 @@ class Equations:
     @cached_property
     def production(self) -> NDArray[np.float64] | None:
         """A u on the free nodes: the production in solvers' units; None without any."""
-        production, divisor = self.problem.production, self.unit * (self.scale or 1.0)
-        return production if production is None or divisor == 1 else production / divisor
+        production = self.problem.production
+        return None if production is None else self._per_unit(production)
+
+    def _per_unit(self, production: NDArray) -> NDArray:
+        divisor = self.unit * (self.scale or 1.0)
+        return production if divisor == 1 else production / divisor
+
+    @cached_property
+    def _terms_of_sides(self) -> SideTerms | None:
+        """What sides add, which the production includes; None if they have no numbers."""
+        medium = self.given_problem.medium
+        if medium.has_homogeneous_sides:
+            return None
+        return terms_of_sides(medium.sides, medium.diffusivities, medium.step, self.lattice)
+
+    @cached_property
+    def sizes_of_production(self) -> NDArray | None:
+        """What the roundings of `production` are relative to.
+
+        It is a rounded sum, whose terms are summed in extended precision, and may cancel.
+        """
+        if self.production is None:
+            return None
+        sizes = np.abs(self.production)
+        if self._terms_of_sides is not None:
+            share = float(np.finfo(EXTENDED).eps) / EPSILON
+            sizes += (share * self._sizes_of_terms).astype(np.float64)
+        return sizes
+
+    @property
+    def _sizes_of_terms(self) -> NDArray:
+        """The sums of the |terms| of `production`, in extended precision."""
+        assert self._terms_of_sides is not None
+        given = self.given_problem.production
+        sizes = self._terms_of_sides.sizes * self.free
+        if given is not None:
+            sizes += np.abs(given) * self.free
+        return self._per_unit(sizes)
+
+    @cached_property
+    def _extended_production(self) -> tuple[NDArray, NDArray] | None:
+        """`production` in extended precision, and the sums of its |terms|."""
+        if self.problem.production is None:
+            return None
+        if self._terms_of_sides is None:
+            produced = self._per_unit(self.problem.production.astype(EXTENDED))
+            return produced, np.abs(produced)
+        given = self.given_problem.production
+        produced = self._terms_of_sides.productions + (0.0 if given is None else given)
+        return self._per_unit(produced * self.free), self._sizes_of_terms
+
+    @cached_property
+    def _extended_volumes(self) -> FiniteVolumes:
+        """`volumes` from the problem's numbers in extended precision."""
+        medium, decay = self.problem.medium, None
+        if self._terms_of_sides is not None:
+            decay = self.given_problem.medium.decay + self._terms_of_sides.decays
+        return finite_volumes(self.lattice, medium, self.unit, dtype=EXTENDED, decay=decay)
+
+    def volumes_in(self, precision: DTypeLike) -> FiniteVolumes:
+        """`volumes` whose numbers have the digits of a precision, at least double's."""
+        return self._extended_volumes if np.dtype(precision) == EXTENDED else self.volumes
 
     @cached_property
     def largest_production(self) -> float:
@@ -223,16 +287,18 @@ class Equations:
 
     def residual(self, field: NDArray) -> NDArray:
         """F(u) on the lattice in the field's precision; 0 on the fixed nodes."""
-        return self._complete(self.volumes.apply(field), field)
+        return self._complete(self.volumes_in(field.dtype).apply(field), field)
 
     def residual_with_rounding(
         self, field: NDArray, precision: DTypeLike
     ) -> tuple[NDArray, NDArray]:
         """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes."""
         field = field.astype(precision, copy=False)
-        result, sizes = self.volumes.apply_with_sizes(field)
-        if self.production is not None:
-            sizes += np.abs(self.production)
+        result, sizes = self.volumes_in(precision).apply_with_sizes(field)
+        if field.dtype == EXTENDED and self._extended_production is not None:
+            sizes += self._extended_production[1]
+        elif self.sizes_of_production is not None:
+            sizes += self.sizes_of_production
         if self._uptake:
             sizes += np.abs(self._uptake.rate(field))
         sizes *= self.free
@@ -244,7 +310,8 @@ class Equations:
 
         The largest |u| stands for each node's: it takes less time than `residual_with_rounding`.
         """
-        terms = largest(field) * self.most_slopes + self.largest_production
+        produced = 0.0 if self.sizes_of_production is None else largest(self.sizes_of_production)
+        terms = largest(field) * self.most_slopes + produced
         return self.residual(field), rounding_of(self.roundings, np.float64) * terms
 
     @property
@@ -260,7 +327,9 @@ class Equations:
         return most + self._uptake.steepest if self._uptake else most
 
     def _complete(self, result: NDArray, field: NDArray) -> NDArray:
-        if self.production is not None:
+        if field.dtype == EXTENDED and self._extended_production is not None:
+            result -= self._extended_production[0]
+        elif self.production is not None:
             result -= self.production
         if self._uptake:
             result += self._uptake.rate(field)
@@ -291,13 +360,14 @@ class Equations:
         """Free the memory of the cycle of the last slopes."""
         self._cycle_of_slope = None
 
-    def operator_at(self, slope: NDArray | float) -> FiniteVolumes:
+    def operator_at(self, slope: NDArray | float, precision: DTypeLike = DOUBLE) -> FiniteVolumes:
         """The operator A + d of slopes d, rounded down."""
+        volumes = self.volumes_in(precision)
         if not np.any(slope):
-            return self.volumes
-        row_sums = self.volumes.row_sums + slope
+            return volumes
+        row_sums = volumes.row_sums + slope
         row_sums /= SLACK
-        return FiniteVolumes(self.volumes.couplings, row_sums)
+        return FiniteVolumes(volumes.couplings, row_sums)
 
 
 def least_slope(

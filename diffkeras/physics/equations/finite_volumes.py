@@ -32,6 +32,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import AxisBoundary, both_sides
 
 EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
+DOUBLE = np.dtype(np.float64)
 EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way
 
 # Roundings of each term of A u, κ (u_i − u_k) and σ u_i, and one more: five of κ (h², D/h², and the
@@ -57,9 +58,9 @@ class FiniteVolumes:
     """The operator A of a medium on a lattice, (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k)."""
 
     # κ ≥ 0 between each node and the next along each axis, on the lattice; 0 beyond a wall
-    couplings: tuple[NDArray[np.float64], ...]
+    couplings: tuple[NDArray[Any], ...]
     # σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums
-    row_sums: NDArray[np.float64]
+    row_sums: NDArray[Any]
 
     def apply(self, field: NDArray) -> NDArray:
         """A u in the field's precision.
@@ -206,35 +207,43 @@ def finite_volumes(
     lattice: tuple[int, ...],
     medium: Medium,
     unit: float = 1.0,
-    couplings: tuple[NDArray[np.float64], ...] = (),
+    couplings: tuple[NDArray[np.floating], ...] = (),
+    dtype: np.dtype = DOUBLE,
+    decay: NDArray | float | None = None,
 ) -> FiniteVolumes:
-    """The operator of a medium, divided by `unit`; couplings may be a similar medium's."""
-    row_sums = np.empty(lattice)
-    row_sums[...] = medium.decay
+    """The operator of a medium, divided by `unit`; couplings may be a similar medium's.
+
+    It is computed in a precision. `decay` is the medium's with more digits.
+    """
+    row_sums = np.empty(lattice, dtype)
+    row_sums[...] = medium.decay if decay is None else decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.side_kinds, strict=True)):
         diffusivity = np.moveaxis(np.broadcast_to(part, lattice), axis, 0)
         for edge, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
-                np.moveaxis(row_sums, axis, 0)[edge] += diffusivity[edge] / medium.step**2
+                rate = diffusivity[edge].astype(dtype) / dtype.type(medium.step) ** 2
+                np.moveaxis(row_sums, axis, 0)[edge] += rate
     if unit != 1:
         row_sums /= unit
     if not couplings:
-        couplings = tuple(_coupling(lattice, medium, axis) for axis in range(len(lattice)))
+        couplings = tuple(_coupling(lattice, medium, axis, dtype) for axis in range(len(lattice)))
         if unit != 1:
             for coupling in couplings:
                 coupling /= unit
     return FiniteVolumes(couplings, row_sums)
 
 
-def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np.float64]:
+def _coupling(
+    lattice: tuple[int, ...], medium: Medium, axis: int, dtype: np.dtype
+) -> NDArray[np.floating]:
     """The harmonic means of D/h² of the nodes and the next ones along an axis."""
     inner, last = along(axis, slice(None, -1)), along(axis, slice(-1, None))
     is_periodic = medium.side_kinds[axis] == "periodic"
-    rate = np.asarray(medium.diffusivities[axis])
+    rate = np.asarray(medium.diffusivities[axis], dtype)
     if medium.step != 1:
-        rate = rate / medium.step**2
+        rate = rate / dtype.type(medium.step) ** 2
     if rate.ndim:
-        coupling = np.empty(lattice)
+        coupling = np.empty(lattice, dtype)
         pairs = [(inner, along(axis, slice(1, None)))]
         pairs += [(last, along(axis, slice(0, 1)))] * is_periodic
         for one, other in pairs:

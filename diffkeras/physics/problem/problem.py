@@ -229,19 +229,19 @@ def _without_given_sides(
 
     Raises a PhysicsError as `terms_of_sides`, and if a decay is out of range with theirs.
     """
-    sides, diffusivities = medium.sides, medium.diffusivities
-    decays, productions, draining = terms_of_sides(sides, diffusivities, medium.step, lattice)
-    if production is not None:
-        productions += production
+    terms = terms_of_sides(medium.sides, medium.diffusivities, medium.step, lattice)
+    produced = terms.productions if production is None else terms.productions + production
+    decay = medium.decay
     medium = replace(medium, boundary=medium.side_kinds)
-    if draining:
+    if terms.draining:
         try:
-            medium = replace(medium, decay=medium.decay + decays)
+            medium = replace(medium, decay=(decay + terms.decays).astype(np.float64))
         except PhysicsError as error:
+            sides = " and ".join(terms.draining)
             raise PhysicsError(
-                f"the decay, with what leaves at the {' and '.join(draining)}, {error.problem}"
+                f"the decay, with what leaves at the {sides}, {error.problem}"
             ) from None
-    return medium, productions
+    return medium, produced.astype(np.float64)
 
 
 def as_problem(

@@ -6,7 +6,7 @@ A side absorbs, reflects or continues on the opposite side (periodic), or has gi
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,18 +177,31 @@ def both_sides(boundary: Any) -> tuple[Any, Any]:
     return boundary if isinstance(boundary, tuple) else (boundary, boundary)
 
 
+class SideTerms(NamedTuple):
+    """What sides with given numbers add to the equations, in extended precision.
+
+    The production of a node may cancel what its sides add.
+    """
+
+    decays: NDArray[np.longdouble]  # on the lattice
+    productions: NDArray[np.longdouble]
+    sizes: NDArray[np.longdouble]  # the sums of the |productions| of all sides
+    draining: list[str]  # the sides that add a decay
+
+
 def terms_of_sides(
     sides: Sequence[AxisSides],
     diffusivities: Sequence[NodeValues],
     step: float,
     lattice: tuple[int, ...],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """The decay and the production that sides with given numbers add, and which of them drain.
+) -> SideTerms:
+    """What the sides with given numbers add.
 
     Raises:
         PhysicsError: an array of another shape than its side, or numbers that underflow.
     """
-    decays, productions, draining = np.zeros(lattice), np.zeros(lattice), []
+    decays, productions, sizes = (np.zeros(lattice, np.longdouble) for _ in range(3))
+    draining: list[str] = []
     for axis, end, side in _given_sides(sides):
         name, shape = SIDES[axis - len(lattice)][end], lattice[:axis] + lattice[axis + 1 :]
         for part, numbers in side.parts.items():
@@ -197,17 +210,18 @@ def terms_of_sides(
                     f"the {part} of the {name} side has shape {np.shape(numbers)}, and the "
                     f"side {shape}; give a number or an array of this shape"
                 )
-        diffusivity = np.broadcast_to(diffusivities[axis], lattice)
-        added = side.terms(np.moveaxis(diffusivity, axis, 0)[end], step)
-        if _underflows(side, added[1]):
+        diffusivity = np.moveaxis(np.broadcast_to(diffusivities[axis], lattice), axis, 0)[end]
+        added = side.terms(diffusivity.astype(np.longdouble), cast(float, np.longdouble(step)))
+        if _underflows(side, np.asarray(added[1], np.float64)):
             raise PhysicsError(
                 f"the {' or the '.join(side.parts)} of the {name} side is so small that what it "
                 "adds to the production underflows: choose other units"
             )
-        for total, term in zip((decays, productions), added, strict=True):
+        totals = (decays, productions, sizes)
+        for total, term in zip(totals, (*added, np.abs(added[1])), strict=True):
             np.moveaxis(total, axis, 0)[end] += term
         draining += [name] * bool(np.any(added[0]))
-    return decays, productions, draining
+    return SideTerms(decays, productions, sizes, draining)
 
 
 def _given_sides(sides: Sequence[AxisSides]) -> Iterator[tuple[int, int, GivenSide]]:

@@ -258,7 +258,7 @@ class Enclosure:
         self.is_too_wide = False
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
-        operator = equations.operator_at(slope)
+        operator = equations.operator_at(slope, precision)
         residual, size = self._scaled_residual(field, precision, remainder)
         more = _root_mean_square(residual)  # ε
         missing = residual + more
@@ -299,7 +299,7 @@ class Enclosure:
         """At least |F|, 0 on the fixed nodes, divided by its largest value; and that value."""
         residual, rounding = self._residual(field, precision)
         if remainder is not None:
-            applied, sizes = self._equations.volumes.apply_with_sizes(remainder)
+            applied, sizes = self._equations.volumes_in(precision).apply_with_sizes(remainder)
             residual -= applied
             # two more of the difference and the sum; F, which has no φ, includes both
             rounding = rounding + rounding_of(STENCIL + 2, precision) * sizes

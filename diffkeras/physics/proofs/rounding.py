@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK, STENCIL, rounding_of
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
 
 
 def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> float:
@@ -30,9 +30,14 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     operator, free, production = equations.operator, equations.free, equations.production
     if not free.any():
         return 0.0
-    production = np.zeros(field.shape) if production is None else production
     applied, sizes = operator.volumes.apply_with_sizes(field)
-    applied -= production
+    produced_sizes = np.zeros(field.shape)
+    if production is None:
+        production = produced_sizes
+    else:
+        applied -= production
+        produced_sizes = equations.sizes_of_production
+        sizes += produced_sizes
     residual = np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
     most = float(residual.max(where=free, initial=0.0)) * SLACK  # at least |A f − s|
     if not (operator.is_deflated and free.all()):
@@ -43,6 +48,8 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     lost = operator.decay * math.fsum(field.ravel().tolist())
     # of the sums, and of the product
     rounding = rounding_of(2, np.float64) * (abs(produced) + abs(lost))
+    if not equations.given_problem.medium.has_homogeneous_sides:  # what they add is rounded
+        rounding += EPSILON * math.fsum(produced_sizes.ravel().tolist())
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
     return (spread + imbalance) * SLACK**2  # for κ and the last operations
 

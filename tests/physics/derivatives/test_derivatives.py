@@ -60,6 +60,11 @@ def test_derivatives_of_every_part(start, monkeypatch):
         check_derivatives(seed)
 
 
+def test_values_of_a_lattice_without_free_nodes_have_derivatives():
+    """Its ring is empty, and its fixed values aren't 0."""
+    check_derivatives(908)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(60, 1060, 100))
 def test_derivatives_of_every_part_in_a_thousand_problems(start):
