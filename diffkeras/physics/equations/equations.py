@@ -19,12 +19,12 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import (
-    DOUBLE,
     EPSILON,
     EQUATION,
     EXTENDED,
     SLACK,
     FiniteVolumes,
+    MediumNumbers,
     Ring,
     find_ring,
     finite_volumes,
@@ -227,10 +227,11 @@ class Equations:
     @cached_property
     def _extended_volumes(self) -> FiniteVolumes:
         """`volumes` from the problem's numbers in extended precision."""
-        medium, decay = self.problem.medium, None
+        medium = self.problem.medium
+        decay: Any = medium.decay
         if self._terms_of_sides is not None:
             decay = self.given_problem.medium.decay + self._terms_of_sides.decays
-        return finite_volumes(self.lattice, medium, self.unit, dtype=EXTENDED, decay=decay)
+        return finite_volumes(self.lattice, MediumNumbers.extended(medium, decay), self.unit)
 
     def volumes_in(self, precision: DTypeLike) -> FiniteVolumes:
         """`volumes` whose numbers have the digits of a precision, at least double's."""
@@ -360,7 +361,9 @@ class Equations:
         """Free the memory of the cycle of the last slopes."""
         self._cycle_of_slope = None
 
-    def operator_at(self, slope: NDArray | float, precision: DTypeLike = DOUBLE) -> FiniteVolumes:
+    def operator_at(
+        self, slope: NDArray | float, precision: DTypeLike = np.float64
+    ) -> FiniteVolumes:
         """The operator A + d of slopes d, rounded down."""
         volumes = self.volumes_in(precision)
         if not np.any(slope):

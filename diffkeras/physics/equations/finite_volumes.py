@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +32,6 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import AxisBoundary, both_sides
 
 EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
-DOUBLE = np.dtype(np.float64)
 EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way
 
 # Roundings of each term of A u, κ (u_i − u_k) and σ u_i, and one more: five of κ (h², D/h², and the
@@ -203,47 +202,56 @@ def along(axis: int, part: slice | int) -> Index:
     return (slice(None),) * axis + (part,)
 
 
+class MediumNumbers(NamedTuple):
+    """What the operator depends on of a medium, in any precision."""
+
+    diffusivities: tuple[Any, ...]
+    decay: Any
+    step: Any
+    side_kinds: tuple[AxisBoundary, ...]
+
+    @classmethod
+    def extended(cls, medium: Medium, decay: Any) -> "MediumNumbers":
+        """A medium's in extended precision, with a decay in place of its own."""
+        diffusivities = tuple(np.asarray(part, EXTENDED) for part in medium.diffusivities)
+        return cls(
+            diffusivities, EXTENDED.type(decay), EXTENDED.type(medium.step), medium.side_kinds
+        )
+
+
 def finite_volumes(
     lattice: tuple[int, ...],
-    medium: Medium,
+    medium: Medium | MediumNumbers,
     unit: float = 1.0,
-    couplings: tuple[NDArray[np.floating], ...] = (),
-    dtype: np.dtype = DOUBLE,
-    decay: NDArray | float | None = None,
+    couplings: tuple[NDArray[Any], ...] = (),
 ) -> FiniteVolumes:
-    """The operator of a medium, divided by `unit`; couplings may be a similar medium's.
-
-    It is computed in a precision. `decay` is the medium's with more digits.
-    """
-    row_sums = np.empty(lattice, dtype)
-    row_sums[...] = medium.decay if decay is None else decay
+    """The operator of a medium, divided by `unit`; couplings may be a similar medium's."""
+    row_sums = np.empty(lattice, np.asarray(medium.step).dtype)
+    row_sums[...] = medium.decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.side_kinds, strict=True)):
         diffusivity = np.moveaxis(np.broadcast_to(part, lattice), axis, 0)
         for edge, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
-                rate = diffusivity[edge].astype(dtype) / dtype.type(medium.step) ** 2
-                np.moveaxis(row_sums, axis, 0)[edge] += rate
+                np.moveaxis(row_sums, axis, 0)[edge] += diffusivity[edge] / medium.step**2
     if unit != 1:
         row_sums /= unit
     if not couplings:
-        couplings = tuple(_coupling(lattice, medium, axis, dtype) for axis in range(len(lattice)))
+        couplings = tuple(_coupling(lattice, medium, axis) for axis in range(len(lattice)))
         if unit != 1:
             for coupling in couplings:
                 coupling /= unit
     return FiniteVolumes(couplings, row_sums)
 
 
-def _coupling(
-    lattice: tuple[int, ...], medium: Medium, axis: int, dtype: np.dtype
-) -> NDArray[np.floating]:
+def _coupling(lattice: tuple[int, ...], medium: Medium | MediumNumbers, axis: int) -> NDArray[Any]:
     """The harmonic means of D/h² of the nodes and the next ones along an axis."""
     inner, last = along(axis, slice(None, -1)), along(axis, slice(-1, None))
     is_periodic = medium.side_kinds[axis] == "periodic"
-    rate = np.asarray(medium.diffusivities[axis], dtype)
+    rate = np.asarray(medium.diffusivities[axis])
     if medium.step != 1:
-        rate = rate / dtype.type(medium.step) ** 2
+        rate = rate / medium.step**2
     if rate.ndim:
-        coupling = np.empty(lattice, dtype)
+        coupling = np.empty(lattice, rate.dtype)
         pairs = [(inner, along(axis, slice(1, None)))]
         pairs += [(last, along(axis, slice(0, 1)))] * is_periodic
         for one, other in pairs:

@@ -16,6 +16,7 @@ that aren't constant.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +32,9 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     if not free.any():
         return 0.0
     applied, sizes = operator.volumes.apply_with_sizes(field)
-    produced_sizes = np.zeros(field.shape)
+    produced_sizes: Any = np.zeros(field.shape)
     if production is None:
-        production = produced_sizes
+        production = np.zeros(field.shape)
     else:
         applied -= production
         produced_sizes = equations.sizes_of_production

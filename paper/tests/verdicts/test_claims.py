@@ -100,9 +100,9 @@ def test_the_page_says_what_the_rows_give():
             said[anchor] = re.findall(r"\*\*(.*?)\.?\*\*", section)[0].lower()
     assert said == given
     assert [*findings.values()].count(HOLDS) == 4
-    assert len(findings) == 8
+    assert len(findings) == 9
     assert NOT not in findings.values()
-    assert PAGE.split("\n")[2].startswith("**Four of eight findings of ")
+    assert PAGE.split("\n")[2].startswith("**Four of nine findings of ")
 
 
 def test_each_figure_of_the_pages_is_drawn():
