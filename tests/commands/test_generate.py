@@ -93,7 +93,7 @@ def test_a_failed_pipeline_leaves_the_former_dataset(tmp_path, monkeypatch):
     example = DatasetConfig.example
 
     def fail(dataset, split, k):
-        if (split, k) == ("train", 0):  # whose size is asked for before
+        if split == "train":  # of which some are made before, for an estimate
             return example(dataset, split, k)
         raise ArithmeticError("no luck")
 
