@@ -13,6 +13,7 @@ _MODULES = {
     "PlannedRun": "diffkeras.studies.plan",
     "Study": "diffkeras.studies.plan",
     "cost_of": "diffkeras.studies.cost",
+    "detectable": "diffkeras.studies.answer",
     "label_of": "diffkeras.studies.plan",
     "load_study": "diffkeras.studies.study_file",
     "plan_study": "diffkeras.studies.plan:plan",

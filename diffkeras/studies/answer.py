@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from diffkeras.reporting.text import number
 from diffkeras.studies.plan import LOSS, VARIANT, name_of
@@ -21,12 +21,14 @@ from diffkeras.studies.results import StudyData, by_setting
 
 Array = NDArray[np.float64]
 LEVEL = 0.05  # of tests; intervals have the confidence 1 − LEVEL
+POWER = 0.8  # probability with which a difference is seen that the study could have seen
+MARGIN = 0.05  # errors that differ by less than this part of them count as equal
 LITTLE = 1e-12  # of a variance of ln errors: rounding
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a factor does to the lattice MAE; p and ends are NaN with a single repetition."""
+    """What a factor does to the lattice MAE; a single repetition leaves p, ends and seen NaN."""
 
     factor: str
     values: tuple[str, ...]  # in the order of the study file
@@ -36,11 +38,17 @@ class Effect:
     trend: int  # −1, 0 or 1, of ln error along a factor of numbers; 0 for words
     # the largest mean over the smallest (for a trend, of the two ends), with its interval
     ratio: tuple[float, float, float]
+    seen: float  # the least ratio of two values that the study would probably have seen
 
     @property
     def is_chance(self) -> bool:
         """Whether the scatter of the repetitions may explain the differences."""
         return not self.p < LEVEL
+
+    @property
+    def is_underpowered(self) -> bool:
+        """Whether the study would probably have missed a difference that matters."""
+        return self.is_chance and not self.seen <= 1 + MARGIN
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
         trend, p = int(np.sign(means @ (numbers - numbers.mean()))), p_of_trend
         worst, best = (0, -1) if trend < 0 else (-1, 0)
     ratio = _mean_and_ends(lns[:, worst] - lns[:, best])
-    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio)
+    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio, _seen(lns))
 
 
 def numbers_of(values: Sequence[str]) -> Array | None:
@@ -106,15 +114,47 @@ def _test(lns: Array, along: Array | None = None) -> float:
     if repetitions < 2:
         return math.nan
     means = lns.mean(axis=0)
-    left = lns - means - lns.mean(axis=1, keepdims=True) + lns.mean()
-    degrees = (repetitions - 1) * (number_of_values - 1)
-    noise = max(float((left**2).sum()), LITTLE) / degrees
+    noise, degrees = _noise(lns)
     if along is None:
         between = repetitions * float(((means - means.mean()) ** 2).sum()) / (number_of_values - 1)
         return float(stats.f.sf(between / noise, number_of_values - 1, degrees))
     centred = along - along.mean()
     slope = repetitions * float(means @ centred) ** 2 / float(centred @ centred)
     return float(stats.f.sf(slope / noise, 1, degrees))
+
+
+def _noise(lns: Array) -> tuple[float, int]:
+    """The variance that values and repetitions leave, and its degrees of freedom."""
+    left = lns - lns.mean(axis=0) - lns.mean(axis=1, keepdims=True) + lns.mean()
+    degrees = (lns.shape[0] - 1) * (lns.shape[1] - 1)
+    return max(float((left**2).sum()), LITTLE) / degrees, degrees
+
+
+def _seen(lns: Array) -> float:
+    """The least ratio of two values, all others between them, that `_test` sees with `POWER`."""
+    repetitions, number_of_values = lns.shape
+    if repetitions < 2:
+        return math.nan
+    noise, degrees = _noise(lns)
+    least = detectable(degrees, number_of_values - 1)
+    return float(np.exp(least * math.sqrt(2 * noise / repetitions)))
+
+
+def detectable(degrees: int, compared: int = 1) -> float:
+    """The least difference, in standard errors, that a test sees with a probability of 80 %.
+
+    Exact, by the noncentral F distribution, whose root is the noncentral t for one difference.
+
+    Args:
+        degrees: of freedom of the standard error.
+        compared: differences that are tested at once, at the level 0.05.
+    """
+    critical = stats.f.isf(LEVEL, compared, degrees)
+
+    def missing(least: float) -> float:
+        return float(stats.ncf.sf(critical, compared, degrees, least**2)) - POWER
+
+    return float(optimize.brentq(missing, 0.0, 3 * math.sqrt(compared * critical) + 3))
 
 
 def _mean_and_ends(lns: Array) -> tuple[float, float, float]:
@@ -146,7 +186,9 @@ def in_words(found: Answer) -> str:
         )
     sentences = [f"{_of_effect(effect)}." for effect in found.effects]
     if found.repetitions < 2:
-        sentences.append("Each setting has a single run, so chance may explain the differences.")
+        sentences.append(
+            "Underpowered: each setting has a single run, so chance may explain the differences."
+        )
     else:
         shares = [f"{e.share:.0%} by the {name_of(e.factor)}" for e in found.effects]
         sentences.append(
@@ -172,8 +214,19 @@ def _of_effect(effect: Effect) -> str:
         f"{number(errors[worst])} with {_value(effect, worst)}"
     )
     if effect.is_chance and not math.isnan(effect.p):
-        p = f"p = {effect.p:.2g}"
-        return f"The lattice MAE does not depend on the {name} beyond chance here ({p}): {spread}"
+        change, p = effect.seen - 1, f"(p = {effect.p:.2g})"
+        least = (
+            f"{effect.seen:.2g}-fold difference" if change > 1 else f"difference of {change:.1%}"
+        )
+        if effect.is_underpowered:
+            return (
+                f"Underpowered: the lattice MAE may depend on the {name}, but chance explains what "
+                f"was seen {p}: {spread}; only a {least} would probably have been seen"
+            )
+        return (
+            f"The lattice MAE does not depend on the {name} beyond chance {p}: {spread}; a {least} "
+            "would probably have been seen"
+        )
     return f"The lattice MAE depends on the {name}: {spread}, {times} as much"
 
 

@@ -12,7 +12,7 @@ from diffkeras.errors import OutputError, RunError
 from diffkeras.studies.evaluations import names_damaged
 from diffkeras.studies.plan import PlannedRun, Study
 from diffkeras.system.atomic_files import read_json, write_csv, write_json
-from diffkeras.system.result_folders import check_replaceable, claim, remove_files
+from diffkeras.system.result_folders import check_replaceable, claiming, remove_files
 
 STUDY_FILE = "study.json"  # by which a later call recognises the directory
 FAILED = "failed.csv"
@@ -71,19 +71,19 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
 
 def begin_study(directory: Path, study: Study) -> None:
     """Create the directory of a study, with study.json."""
-    if not (directory / STUDY_FILE).is_file():
-        claim(directory, STUDY_FILE, REPORT)
-        write_json(directory / STUDY_FILE, identify(study))
+    with claiming(directory, STUDY_FILE, REPORT):
+        if not (directory / STUDY_FILE).is_file():
+            write_json(directory / STUDY_FILE, identify(study))
 
 
 def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
     """Write `failed.csv`, or remove it if no run has failed."""
     if failed or (directory / FAILED).is_file():
-        claim(directory, FAILED, REPORT)
-    if failed:
-        write_csv(directory / FAILED, FAILED_COLUMNS, map(astuple, failed))
-    else:
-        remove_files(directory, [FAILED])
+        with claiming(directory, FAILED, REPORT):
+            if failed:
+                write_csv(directory / FAILED, FAILED_COLUMNS, map(astuple, failed))
+            else:
+                remove_files(directory, [FAILED])
 
 
 def failures(directory: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:

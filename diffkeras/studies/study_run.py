@@ -1,7 +1,6 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -133,17 +132,10 @@ def run_study(
         measured = baselines_of(study, runs_dir, measured=True)
         data = read_results(done, study.factors_as_text, measured)
         begin_study(directory, study)  # so that it is known as a study's if this fails
-
-        def write() -> None:
-            # the same study in another process may end at the same time
-            place = Path(os.path.abspath(directory))
-            with locked(place.with_name(f".{place.name}.lock"), f"the directory {directory}"):
-                answer = write_study(
-                    directory, study, data, done, failed=failed, planned=len(runs), command=command
-                )
-            logger.info(f"{study.title}: {len(done)} of {len(runs)} runs finished. {answer}")
-
-        _when_free(write)
+        answer = write_study(
+            directory, study, data, done, failed=failed, planned=len(runs), command=command
+        )
+        logger.info(f"{study.title}: {len(done)} of {len(runs)} runs finished. {answer}")
     if failed:
         first = "; ".join(f"{run.title}: {run.error}" for run in failed[:3])
         raise RunError(

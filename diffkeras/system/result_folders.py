@@ -1,7 +1,7 @@
 """Folders of results: a command replaces or deletes only what an earlier result lists as its own.
 
 The list is a file in the folder. All other files there belong to the user: they stay, and a result
-that would replace one of them is refused.
+that would replace one of them is refused. Processes change a folder one after the other.
 """
 
 import contextlib
@@ -20,8 +20,10 @@ from diffkeras.system.atomic_files import (
     temporary,
     write_json,
 )
+from diffkeras.system.file_lock import UNTIL_FREE, locked
 
 MANIFEST = ".diffkeras-files.json"
+LOCK = f"{PARTIAL}.lock"  # in the folder, since the one above may be read-only
 
 
 @contextlib.contextmanager
@@ -37,49 +39,67 @@ def replacing_files(path: Path, last: str) -> Iterator[Path]:
         OutputError: the folder can't be written, or the result would replace a file of the user.
     """
     check_replaceable(path, last)
-    partial = temporary(path, "result")  # within, since it may be a file system of its own
     try:
-        with names_unwritable(path):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-        with names_unwritable(path, partial):
-            yield partial
-        with names_unwritable(path):
-            files = [file for file in partial.rglob("*") if file.is_file()]
-            for file in files:
-                sync(file)
-            names = {file.relative_to(partial).as_posix() for file in files}
-            check_replaceable(path, last, names)
-            # if this is stopped, both results are listed, and the next call knows all their files
-            earlier = _listed(path, last) or set()
-            _list(path, earlier | names, last)
-            remove_files(path, {last} & earlier)
-            sync(path)
-            remove_files(path, earlier - names)
-            for name in names - {last}:
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                (partial / name).replace(path / name)
-            _list(path, names, last)
-            for directory in {path, *((path / name).parent for name in names)}:
-                sync(directory)
-            (partial / last).replace(path / last)
-            sync(path)
+        with _locked(path):
+            check_replaceable(path, last)
+            partial = temporary(path, "result")  # within: it may be a file system of its own
+            try:
+                with names_unwritable(path):
+                    shutil.rmtree(partial, ignore_errors=True)
+                    partial.mkdir(parents=True)
+                with names_unwritable(path, partial):
+                    yield partial
+                with names_unwritable(path):
+                    _replace(path, partial, last)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
         with contextlib.suppress(OSError):  # something else is in it
             path.rmdir()
 
 
-def claim(path: Path, name: str, last: str) -> None:
-    """List a file that the caller writes next among the files of the result with the file `last`.
+def _replace(path: Path, partial: Path, last: str) -> None:
+    """Replace the result in a folder by the one in a folder below it."""
+    files = [file for file in partial.rglob("*") if file.is_file()]
+    for file in files:
+        sync(file)
+    names = {file.relative_to(partial).as_posix() for file in files}
+    check_replaceable(path, last, names)
+    # if this is stopped, both results are listed, and the next call knows all their files
+    earlier = _listed(path, last) or set()
+    _list(path, earlier | names, last)
+    remove_files(path, {last} & earlier)
+    sync(path)
+    remove_files(path, earlier - names)
+    for name in names - {last}:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (partial / name).replace(path / name)
+    _list(path, names, last)
+    for directory in {path, *((path / name).parent for name in names)}:
+        sync(directory)
+    (partial / last).replace(path / last)
+    sync(path)
+
+
+@contextlib.contextmanager
+def claiming(path: Path, name: str, last: str) -> Iterator[None]:
+    """List a file that the block writes among the files of the result with the file `last`.
 
     Raises:
         OutputError: the folder has a file of the user of that name, or can't be written.
     """
     check_replaceable(path, last, [name])
-    listed = _listed(path, last) or set()
-    if name not in listed:
-        _list(path, listed | {name}, last)
+    with _locked(path):
+        check_replaceable(path, last, [name])
+        listed = _listed(path, last) or set()
+        if name not in listed:
+            _list(path, listed | {name}, last)
+        yield
+
+
+def _locked(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Wait until no other process changes a folder, and keep others from it."""
+    return locked(path / LOCK, f"the directory {path}", UNTIL_FREE)
 
 
 def check_replaceable(path: Path, last: str, names: Iterable[str] = ()) -> None:
@@ -98,6 +118,9 @@ def check_replaceable(path: Path, last: str, names: Iterable[str] = ()) -> None:
         else:
             foreign = (path / name for name in sorted(names) if not _is_free(path, name, listed))
         if found := next(foreign, None):
+            if listed != _listed(path, last):  # another process has just begun to replace it
+                check_replaceable(path, last, names)
+                return
             raise OutputError(
                 f"{found} is no file of an earlier result of this command; choose another "
                 "directory, or move this file away"

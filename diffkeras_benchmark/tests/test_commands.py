@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.errors import DataError, OutputError, RunError
 from diffkeras.evaluation.evaluate import evaluate
-from diffkeras.system.result_folders import MANIFEST, claim
+from diffkeras.system.result_folders import MANIFEST, claiming
 from diffkeras_benchmark import comparison
 from diffkeras_benchmark.archive import read_archive
 from diffkeras_benchmark.comparison import compare
@@ -78,8 +78,8 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
 
 
 def test_a_damaged_scoreboard_is_refused(tmp_path):
-    claim(tmp_path, "scoreboard.json", "scoreboard.md")
-    (tmp_path / "scoreboard.json").write_text("{")
+    with claiming(tmp_path, "scoreboard.json", "scoreboard.md"):
+        (tmp_path / "scoreboard.json").write_text("{")
     with pytest.raises(RunError, match=r"scoreboard\.json is .*damaged"):
         compare(tmp_path, problems=["production"], sides=[16])
     assert (tmp_path / "scoreboard.json").read_text() == "{"

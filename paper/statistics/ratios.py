@@ -15,12 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from diffkeras.studies import detectable
 from paper.study_data import TooFewRunsError
 
 CONFIDENCE = 0.95
 PERCENTILES = (2.5, 97.5)  # between which this share of draws lies
 # half-widths of an interval by which a true difference is seen with a probability of 80 %, for a
-# normal distribution: (1.96 + 0.84) / 1.96
+# normal distribution: (1.96 + 0.84) / 1.96; `Ratio.seen` has Student's
 SEEN = 1.43
 
 
@@ -32,12 +33,14 @@ class Ratio:
         value: geometric mean over the units.
         low, high: limits.
         p: of the t test that it is 1.
+        df: degrees of freedom of the test and the interval.
     """
 
     value: float
     low: float
     high: float
     p: float
+    df: int
 
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
@@ -45,7 +48,9 @@ class Ratio:
     @property
     def seen(self) -> float:
         """The relative difference that the study would have seen with a probability of 80 %."""
-        return float(np.expm1(SEEN * np.log(self.high / self.low) / 2))
+        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, self.df)
+        scale = np.log(self.high / self.low) / 2 / quantile
+        return float(np.expm1(detectable(self.df) * scale))
 
     @property
     def seen_in_words(self) -> str:
@@ -83,7 +88,7 @@ def ratios(
         with np.errstate(divide="ignore", invalid="ignore"):  # all units have one ratio
             p = 2 * stats.t.sf(abs(ln) / scale, df) if ln else 1.0
         low, high = np.exp([ln - reach, ln + reach])
-        found[str(name)] = Ratio(float(np.exp(ln)), float(low), float(high), float(p))
+        found[str(name)] = Ratio(float(np.exp(ln)), float(low), float(high), float(p), df)
     return found
 
 

@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from diffkeras.studies.answer import answer, in_words
+from diffkeras.studies.answer import LEVEL, POWER, answer, detectable, in_words
 from diffkeras.studies.plan import DRAW, LOSS, ORDER_SEED, SEED
 from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_rows
 
@@ -27,15 +28,57 @@ def test_an_error_that_falls_is_named_with_its_ratio():
     assert " by seeds; " in words
 
 
-def test_seeds_that_explain_nearly_all_are_no_effect():
-    found = answer(study_rows(SIZES | SEEDS_OF_THREE, lambda _: 0.1, noise=0.3))
+@pytest.mark.parametrize("factors", [SIZES, LOSSES])
+def test_what_few_scattered_seeds_miss_is_underpowered(factors):
+    data = study_rows(factors | {SEED: ("0", "1")}, lambda _: 0.1, noise=1.0)
+    found = answer(data)
     [effect] = found.effects
     assert effect.is_chance
+    assert effect.is_underpowered
+    words = in_words(found)
+    assert words.startswith("Underpowered: the lattice MAE may depend on the ")
+    assert f"; only a {effect.seen:.2g}-fold difference would probably have been seen." in words
+    assert "does not depend" not in words
+
+
+def test_seeds_that_explain_nearly_all_are_no_effect():
+    seeds = {SEED: tuple(map(str, range(40)))}
+    found = answer(study_rows(SIZES | seeds, lambda _: 0.1, noise=0.03))
+    [effect] = found.effects
+    assert effect.is_chance
+    assert not effect.is_underpowered
     assert found.seeds > 0.5
     words = in_words(found)
     assert words.startswith(
         "The lattice MAE does not depend on the training fraction beyond chance"
     )
+    assert f"; a difference of {effect.seen - 1:.1%} would probably have been seen." in words
+
+
+def test_an_effect_is_seen_as_often_as_promised():
+    """Two losses whose errors differ by what ten seeds see with the probability POWER."""
+    seeds, noise, least = tuple(map(str, range(10))), 0.1, detectable(9)
+    ratio = np.exp(least * noise * math.sqrt(2 / len(seeds)))
+    rng = np.random.default_rng(0)
+
+    def is_seen() -> bool:
+        def error(values: dict[str, str]) -> float:
+            level = ratio if values[LOSS] == "squared" else 1.0
+            return 0.1 * level * np.exp(rng.normal(scale=noise))
+
+        [effect] = answer(study_rows(LOSSES | {SEED: seeds}, error)).effects
+        return not effect.is_chance
+
+    trials = 300
+    seen = sum(is_seen() for _ in range(trials))
+    assert stats.binomtest(seen, trials, POWER).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 1000])
+def test_one_difference_is_detected_by_the_noncentral_t_distribution(degrees):
+    least, ends = detectable(degrees), stats.t.ppf([LEVEL / 2, 1 - LEVEL / 2], degrees)
+    missed = np.diff(stats.nct.cdf(ends, degrees, least))
+    assert missed == pytest.approx(1 - POWER, abs=1e-6)
 
 
 def test_factors_are_in_the_order_of_what_they_explain():

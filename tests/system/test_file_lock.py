@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -5,7 +7,7 @@ import sys
 import pytest
 
 from diffkeras.errors import InUseError, OutputError
-from diffkeras.system.file_lock import locked, remove_stale
+from diffkeras.system.file_lock import UNTIL_FREE, locked, remove_stale
 
 HOLD = """
 import sys
@@ -56,3 +58,15 @@ def test_a_file_that_is_no_lock_is_kept(tmp_path):
     with pytest.raises(OutputError, match="is no lock of diffkeras"), locked(file, "it"):
         pass
     assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, number):
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    message = rf"^\S*/lock can't be locked: {os.strerror(number)}; choose a directory on a file"
+    for patience in (0, UNTIL_FREE):
+        with pytest.raises(OutputError, match=message), locked(tmp_path / "lock", "it", patience):
+            pass

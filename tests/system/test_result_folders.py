@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import OutputError
-from diffkeras.system import atomic_files, result_folders
+from diffkeras.system import atomic_files, file_lock, result_folders
 from diffkeras.system.atomic_files import write_json, write_text
-from diffkeras.system.result_folders import MANIFEST, check_replaceable, claim, replacing_files
+from diffkeras.system.result_folders import (
+    LOCK,
+    MANIFEST,
+    check_replaceable,
+    claiming,
+    replacing_files,
+)
 from tests.helpers.counted_calls import CountedCalls
 from tests.helpers.refusals import files_below
 
@@ -20,9 +26,10 @@ FOREIGN = (*RESULT, "figures/fig1.pdf", "variables/mine", "notes.txt", "sources.
 
 
 def content(directory: Path) -> dict[str, str]:
-    """The text of all files below a folder, besides the list of them."""
+    """The text of all files below a folder, besides the list of them and the lock."""
     files = files_below(directory).items()
-    return {name: text.decode() for name, text in files if Path(name).name != MANIFEST}
+    own = (MANIFEST, LOCK)
+    return {name: text.decode() for name, text in files if Path(name).name not in own}
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
@@ -105,6 +112,7 @@ def test_a_list_that_names_other_files_is_not_followed(tmp_path):
 def test_only_a_folder_or_a_result_of_the_same_command_is_replaced(tmp_path):
     write_result(tmp_path / "model", {"saved_model.pb": "a model"}, "saved_model.pb")
     (tmp_path / "killed" / ".partial.host.1.1.result").mkdir(parents=True)
+    write_text(tmp_path / "killed" / LOCK, "process 1 on host, since then")
     for place in ("killed", "new/deep"):
         check_replaceable(tmp_path / place, LAST)
     for place, message in (
@@ -117,14 +125,17 @@ def test_only_a_folder_or_a_result_of_the_same_command_is_replaced(tmp_path):
 
 
 def test_files_are_claimed_one_by_one(tmp_path):
-    claim(tmp_path, "study.json", LAST)
-    write_text(tmp_path / "study.json", "1")
-    claim(tmp_path, "study.json", LAST)
+    for text in "12":
+        with claiming(tmp_path, "study.json", LAST):
+            write_text(tmp_path / "study.json", text)
     write_text(tmp_path / "failed.csv", "theirs")
-    with pytest.raises(OutputError, match=r"failed\.csv is no file of an earlier result"):
-        claim(tmp_path, "failed.csv", LAST)
-    write_result(tmp_path, {LAST: "2"})
-    assert content(tmp_path) == {LAST: "2", "failed.csv": "theirs"}
+    with (
+        pytest.raises(OutputError, match=r"failed\.csv is no file of an earlier result"),
+        claiming(tmp_path, "failed.csv", LAST),
+    ):
+        pass
+    write_result(tmp_path, {LAST: "3"})
+    assert content(tmp_path) == {LAST: "3", "failed.csv": "theirs"}
 
 
 def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):
@@ -162,7 +173,8 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
     calls = counted.made
     removed = calls.index(("unlink", place / LAST))
     assert {("sync", staged[-1] / name) for name in new} <= set(calls[:removed])
-    assert calls[-2:] == [("replace", staged[-1] / LAST), ("sync", place)]
+    assert calls[-3:-1] == [("replace", staged[-1] / LAST), ("sync", place)]
+    assert calls[-1] == ("unlink", place / LOCK)
 
 
 WRITER = """
@@ -199,3 +211,88 @@ def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_
     write_all(tmp_path, "ours")
     assert content(tmp_path) == dict.fromkeys(names, "ours")
     assert {file.name for file in tmp_path.iterdir()} == {"field.npy", "result"}
+
+
+FIRST = """
+import sys
+from pathlib import Path
+from diffkeras.system import atomic_files, result_folders
+from tests.system.test_result_folders import ACTIONS
+
+left = 0
+def stopping(call):
+    def stop(*arguments, **options):
+        global left
+        left -= 1
+        if left == 0:
+            print("stopped", flush=True)
+            sys.stdin.readline()
+        return call(*arguments, **options)
+    return stop
+
+places = [(module, "sync") for module in (atomic_files, result_folders)]
+for owner, name in ((Path, "replace"), (Path, "unlink"), *places):
+    setattr(owner, name, stopping(getattr(owner, name)))
+for line in sys.stdin:
+    left = int(line)
+    ACTIONS[sys.argv[2]](Path(sys.argv[1]) / line.strip(), "first")
+    print("not stopped" if left > 0 else "done", flush=True)
+"""
+
+
+def write_own(place: Path, name: str) -> None:
+    write_result(place, {LAST: name, "figures/both.png": name, f"figures/{name}.png": name})
+
+
+def claim_own(place: Path, name: str) -> None:
+    with claiming(place, f"{name}.csv", LAST):
+        write_text(place / f"{name}.csv", name)
+
+
+ACTIONS = {"write": write_own, "claim": claim_own}
+
+
+@pytest.mark.parametrize("second", ACTIONS)
+@pytest.mark.parametrize("first", ACTIONS)
+def test_processes_change_a_folder_one_after_the_other(tmp_path, monkeypatch, first, second):
+    """The first one is stopped before each of its calls, until the second one waits or ends."""
+    monkeypatch.setattr(file_lock, "PATIENCE", 0.01)
+    with subprocess.Popen(
+        [sys.executable, "-c", FIRST, str(tmp_path), first],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def go_on(word: object) -> None:
+            print(word, file=process.stdin, flush=True)
+
+        for stop_at in range(1, 100):
+            place, waited = tmp_path / str(stop_at), list[str]()
+            if stop_at % 2:
+                write_result(place, {LAST: "old", "figures/old.png": "old"})
+
+            def warned(text: str, waited: list[str] = waited) -> None:
+                waited.append(text)
+                go_on("")
+
+            monkeypatch.setattr(file_lock.logger, "warning", warned)
+            go_on(stop_at)
+            if process.stdout.readline() == "not stopped\n":
+                break
+            ACTIONS[second](place, "second")
+            if not waited:
+                go_on("")
+            assert process.stdout.readline() == "done\n"
+            if second == "write":
+                both = dict.fromkeys((LAST, "figures/both.png", "figures/second.png"), "second")
+                assert content(place) == both
+            write_result(place, {LAST: "new"})
+            assert content(place) == {LAST: "new"}
+            assert (
+                f"waiting: the directory {place} is in use by process {process.pid} on" in waited[0]
+            )
+        assert stop_at > 5
+        process.stdin.close()

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -143,28 +142,3 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
     run_study(study, data, directory, runs_dir=runs)
     assert trained == [planned[3].run_dir]
     assert all(run.done for run in plan(study, runs))
-
-
-def test_results_are_written_by_one_process_at_a_time(study, own, monkeypatch, tmp_path):
-    data, runs, _ = own
-    directory, place = tmp_path / "new", tmp_path / ".new.lock"
-    lock = locked(place, "it")
-    lock.__enter__()
-    waited: list[float] = []
-    write = module.write_study
-
-    def wait(seconds: float) -> None:
-        waited.append(seconds)
-        lock.__exit__(None, None, None)
-
-    def write_alone(*args: Any, **options: Any) -> None:
-        assert waited
-        assert place.exists()
-        write(*args, **options)
-
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
-    monkeypatch.setattr(module, "write_study", write_alone)
-    run_study(study, data, directory, runs_dir=runs)
-    assert len(waited) == 1
-    assert (directory / "runs.csv").is_file()
-    assert not place.exists()
