@@ -1,10 +1,12 @@
 """The tables of "Should I use a surrogate?" say what the scoreboard found."""
 
+import csv
 from typing import Any
 
 import pytest
 
 from docs.pictures import scoreboard
+from docs.tests.helpers.snippets import ROOT
 
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:
@@ -45,6 +47,33 @@ def test_verdicts_follow_from_times(break_even, own, ratio, pays):
 def test_the_published_board_has_verdicts_and_proofs():
     tables = scoreboard.tables(scoreboard.read())
     assert all(text.count("\n| ") > 4 for text in tables.values())
+
+
+@pytest.mark.parametrize("name", ["fixed_values", "production"])
+def test_in_a_uniform_medium_a_classical_method_of_smaller_error_is_faster(name):
+    """Than each network of the scoreboard, and of the tables of architectures: the pages' no."""
+    shown = []
+    with (
+        ROOT / f"benchmarks/results/architectures_{name.removesuffix('_values')}_64.csv"
+    ).open() as file:
+        for cells in csv.DictReader(file):
+            if cells["weights"] != "0":
+                own = float(cells["time per image"].removesuffix(" ms"))
+                shown.append((64, "64", float(cells["lattice MAE"]), own))
+    for found in scoreboard.read()["problems"]:
+        if found["problem"] != name:
+            continue
+        rows = [(method, method["error"]["mean"], method["times"]) for method in found["methods"]]
+        networks = [row for row in rows if row[0]["surrogate"] and not row[0]["error"]["bound"]]
+        classical = [row for row in rows if not row[0]["surrogate"]]
+        assert networks
+        for batch in ("1", "64"):
+            of_board = [(found["side"], batch, e, t[batch]["median"]) for _, e, t in networks]
+            for side, size, error, own in of_board + shown:
+                if (side, size) == (found["side"], batch):
+                    assert any(e <= error and t[batch]["median"] < own for _, e, t in classical)
+        [exact] = [t["1"]["median"] for m, _, t in classical if m["name"] == "exact solver"]
+        assert all(exact < t["1"]["median"] for _, _, t in networks)
 
 
 def test_the_chart_has_the_ratios_of_the_table():
