@@ -79,6 +79,7 @@ class NetworkView(TrainedProblems):
     def described(self, physics: Mapping[str, Any]) -> dict[str, Any]:
         """The part of `diffkeras.json` about problems; `physics` is the configuration's."""
         physics = {name: part for name, part in physics.items() if name not in self.maps}
+        physics["lattice"] = list(self.recipe.lattice)  # both sides, also of squares
         images, further = "float32 (batch, rows, columns, 1), linear scale", ""
         if self.maps:
             further = f"; {' and '.join(self.maps)}, of the shape of the source images"

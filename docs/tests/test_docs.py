@@ -2,6 +2,7 @@
 
 import dataclasses
 import doctest
+import math
 import re
 import runpy
 import shlex
@@ -17,10 +18,13 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
+from diffkeras.studies import cost_of, load_study, plan_study
+from diffkeras.system.yaml_io import from_yaml
 from docs.tests.helpers import cc3d_stand_in
 from docs.tests.helpers.snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 from tests.helpers.lean_runs import quick_graphs
 
+LARGEST_DATA = 1e9  # bytes that a configuration of a page may plan
 WIDEST_CODE = 88  # characters that fit on a built page
 
 FENCED = re.compile(
@@ -153,6 +157,36 @@ def test_code_fits_on_the_page(page):
     for language, text in code_blocks(page):
         if language in ("python", "sh", "console", "text", "yaml"):
             assert [line for line in text.splitlines() if len(line) > WIDEST_CODE] == []
+
+
+YAML = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, (language, text) in enumerate(code_blocks(page))
+    if language == "yaml" and "authors:" not in text  # of a submission to the benchmark
+]
+
+
+@pytest.mark.parametrize("text", YAML)
+def test_a_configuration_plans_data_that_fit_or_says_that_it_is_a_part(text, tmp_path):
+    """A reader who copies a block doesn't get the defaults: the paper's 439 GB."""
+    content = from_yaml(text)
+    if text.startswith("# part of a configuration\n"):
+        base = dk.load_config("quickstart")
+        assert base.with_overrides(content) != base
+        return
+    file = tmp_path / "page.yaml"
+    file.write_text(text, encoding="utf-8")
+    if "factors" in content:
+        study = load_study(file)
+        needed = cost_of([(study, plan_study(study, tmp_path))]).data_bytes
+    else:
+        config = dk.load_config(file)
+        data = config.data
+        examples = data.train_examples + data.validation_examples + data.test_examples
+        arrays = 2 * 4 * len(data.sources) * examples  # image and field in single precision
+        needed = arrays * math.prod(config.physics.lattice)
+    assert needed < LARGEST_DATA
 
 
 def test_links_to_files_of_the_repository_lead_somewhere():

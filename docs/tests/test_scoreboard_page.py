@@ -1,10 +1,12 @@
 """The tables of "Should I use a surrogate?" say what the scoreboard found."""
 
+import csv
 from typing import Any
 
 import pytest
 
 from docs.pictures import scoreboard
+from docs.tests.helpers.snippets import ROOT
 
 
 def row(name: str, error: float, milliseconds: float, surrogate: str | None = None) -> Any:
@@ -45,6 +47,45 @@ def test_verdicts_follow_from_times(break_even, own, ratio, pays):
 def test_the_published_board_has_verdicts_and_proofs():
     tables = scoreboard.tables(scoreboard.read())
     assert all(text.count("\n| ") > 4 for text in tables.values())
+
+
+def rows_of_architectures(name: str) -> list[dict[str, str]]:
+    file = ROOT / "benchmarks" / "results" / f"architectures_{name}_64.csv"
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def milliseconds(row: dict[str, str]) -> float:
+    return float(row["time per image"].removesuffix(" ms"))
+
+
+@pytest.mark.parametrize(("name", "table"), [("fixed_values", "fixed"), ("production",) * 2])
+def test_in_a_uniform_medium_classical_methods_win(name, table):
+    """What the pages answer: alone the exact solver, in batches some method of smaller error."""
+    rows = [row for row in rows_of_architectures(table) if "no network" not in row["architecture"]]
+    shown = [(float(r["lattice MAE"]), milliseconds(r)) for r in rows if r["weights"] != "0"]
+    boards = [found for found in scoreboard.read()["problems"] if found["problem"] == name]
+    for board in boards:
+        methods: dict[bool, list[Any]] = {True: [], False: []}  # networks, and classical methods
+        for method in board["methods"]:
+            times = {batch: time["median"] for batch, time in method["times"].items()}
+            methods[method["surrogate"] is not None].append((method["error"]["mean"], times))
+            if method["name"] == "exact solver":
+                exact = times["1"]
+        assert exact < min(times["1"] for _, times in methods[True])
+        networks = [(error, times["64"]) for error, times in methods[True] if error]  # not solved
+        for error, time in networks + (shown if board["side"] == 64 else []):
+            assert any(e <= error and t["64"] < time for e, t in methods[False])
+
+
+def test_learned_rounds_take_a_fifth_to_a_third_of_the_time_of_the_solver():
+    rows = {row["architecture"]: row for row in rows_of_architectures("fixed")}
+    exact = milliseconds(rows["exact solver"])
+    learned = [row for name, row in rows.items() if "no network" in name]
+    shares = [milliseconds(row) / exact for row in learned]
+    assert min(shares) == pytest.approx(1 / 5, rel=0.1)
+    assert max(shares) == pytest.approx(1 / 3, rel=0.1)
+    errors = sorted(float(row["lattice MAE"]) for row in learned)
+    assert (errors[0], errors[-1]) == (3e-5, pytest.approx(6e-4, rel=0.1))
 
 
 def test_the_chart_has_the_ratios_of_the_table():

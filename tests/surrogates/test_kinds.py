@@ -148,6 +148,7 @@ def test_the_saved_model_does_the_same(kind, exported, surrogate, problems, exac
     equation, key = DESCRIBED[kind]
     assert equation in described["equation"]
     assert key in described["physics"]
+    assert described["physics"]["lattice"] == [16, 16]
     assert not set(surrogate.maps) & {*described["physics"]}
     given = {"decay", "diffusion_length"} & media.keys()  # by image
     assert ("decay" in described["physics"]) != bool(given)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.config import parse_config
+from diffkeras.data import generate
 from diffkeras.errors import ConfigurationError, PhysicsError, RunError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -201,11 +202,14 @@ def test_reading_a_configuration_imports_nothing(folder, tiny):
     assert "own_network" not in sys.modules
 
 
-def test_the_example_of_the_page(folder, tiny):
+@pytest.mark.usefixtures("lean_training")
+def test_the_example_of_the_page(folder):
     page = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text(encoding="utf-8")
     section = page.partition("## An architecture of your own")[2]
     module = re.search(r"```python\n(# my_network\.py\n.*?)```", section, re.DOTALL)[1]
     settings = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1]
     (folder / "my_network.py").write_text(module, encoding="utf-8")
-    model = {**tiny.model.to_dict(), **from_yaml(settings)["model"]}
-    build_model(tiny.with_overrides({"model": model}))
+    config = parse_config(from_yaml(settings))  # as it stands
+    generate(config, folder / "data")
+    train(config, folder / "data", folder / "run")
+    assert load_surrogate(folder / "run").config == config
