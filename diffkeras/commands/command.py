@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from diffkeras.errors import DiffkerasError, ProblemWarning
+from diffkeras.reporting.terminal import fitted
 from diffkeras.system.interruption import Terminated, raising_sigterm
 from diffkeras.system.packages import missing_package
 
@@ -30,10 +31,11 @@ class StatusHandler(logging.Handler):
         """Print a record; warnings and errors are marked."""
         from tqdm import tqdm
 
-        line = _cut_line(self.format(record))
+        line, mark = _cut_line(self.format(record)), ""
         if record.levelno >= logging.WARNING:
-            mark = f"{record.levelname.lower()}:"
-            line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
+            mark = f"{record.levelname.lower()}: "
+        line = fitted(line, before=len(mark))
+        line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark}{line}"
         # RuntimeError: a signal handler prints while another line is being printed
         with contextlib.suppress(RuntimeError, OSError):
             # tqdm moves a progress bar that is being drawn out of the line's way
@@ -165,11 +167,12 @@ class DiffkerasGroup(click.Group):
                 formatter.write_dl([(c.name or "", c.get_short_help_str(60)) for c in commands])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; every error that it prints is cut where it is long."""
+        """Run a command; every error that it prints is cut and wrapped where it is long."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            vars(error)["message"] = _cut_line(error.message)  # Click declares it final
+            words = fitted(_cut_line(error.format_message()), before=len("Error: "))
+            vars(error)["format_message"] = lambda: words
             # wrong options have the exit status of values that are refused later
             usage = isinstance(error, click.UsageError)
             raise _with_status(error, 1 if usage else error.exit_code) from None
@@ -199,6 +202,11 @@ class DiffkerasGroup(click.Group):
         except OSError as error:  # while help is printed, since commands turn theirs into a line
             click.echo(f"Error: {_discard_output(error)}", err=True)
             sys.exit(1)
+
+
+def say(text: str) -> None:
+    """Print words on standard output, wrapped to the terminal."""
+    click.echo(fitted(text))
 
 
 def command_line() -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from diffkeras.commands.command import say
 from diffkeras.commands.options import (
     PATH,
     boundary_option,
@@ -77,7 +78,7 @@ def export(
       diffkeras export default -o exported
       diffkeras export default --format onnx -o field.onnx
       diffkeras export saved_models/quickstart --lattice 128
-      diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
+      diffkeras export --solver --lattice 512 --decay 0.01 -o solver
     """
     check_together(
         needs=[
@@ -94,7 +95,7 @@ def export(
         sources = options.pop("sources")
         TensorSolver(lattice, **options).export(output, sources=sources)
         rows, columns = lattice
-        click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
+        say(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'; or give --solver.")
@@ -106,8 +107,8 @@ def export(
 
     done = export(run, format, output, lattice=lattice)
     rows, columns = done.lattice
-    click.echo(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
-    click.echo(
+    say(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
+    say(
         f"its fields of {done.images} test images of {rows}×{columns} nodes are within "
         f"{done.difference:.1e} of the Keras model's, relative to the largest value"
     )
