@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from diffkeras.system.packages import missing_package
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
+ALIKE = 0.7  # names of options that are probably confused, for difflib
 LONGEST_LINE = 1500  # characters of a message
 
 
@@ -98,6 +100,23 @@ class DiffkerasCommand(click.Command):
         super().__init__(*args, **options)
         self.interrupted = interrupted
         self.params.append(debug_option())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options; for an unknown one, name the commands that have it."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            group = ctx.parent.command if ctx.parent else None
+            others = group.commands.values() if isinstance(group, click.Group) else ()
+            name = error.option_name
+            having = [f"`{c.name}`" for c in others if any(name in p.opts for p in c.params)]
+            if having:
+                words = f"No such option {name!r} of {ctx.command_path}, only of "
+                vars(error)["message"] = words + " and ".join(having)  # Click declares it final
+                error.possibilities = []
+            alike = error.possibilities or ()  # with Click's measure, --help is like --step
+            error.possibilities = get_close_matches(name, alike, cutoff=ALIKE)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

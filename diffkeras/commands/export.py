@@ -17,6 +17,7 @@ from diffkeras.commands.options import (
     start_tensorflow,
 )
 from diffkeras.system.packages import EXPORTS, check_format
+from diffkeras.system.saved_models import check_onnx_output, check_saved_model_output
 
 
 @command()
@@ -89,6 +90,7 @@ def export(
         excludes=[("solver", "run", "format")],
     )
     if solver:
+        check_saved_model_output(output)
         start_tensorflow()
         from diffkeras.graph import TensorSolver
 
@@ -102,6 +104,8 @@ def export(
     if output and output.suffix.lower() == ".onnx" and format != "onnx":
         raise click.UsageError(f"{output} is the name of another format; give --format onnx.")
     check_format(format)
+    if output:  # before TensorFlow is loaded
+        {"saved_model": check_saved_model_output, "onnx": check_onnx_output}[format](output)
     start_tensorflow()
     from diffkeras import export
 

@@ -38,4 +38,7 @@ def test_each_command_has_short_help_with_an_example_and_all_options(
 
 def test_unknown_commands_and_options_are_refused(refused):
     assert "No such command 'trian'" in refused("trian")
-    assert "--epoch" in refused("train", "--epoch", "3")
+    assert "--epochs" in refused("train", "--epoch", "3")
+    assert "--help" in refused("train", "--hepl")
+    message = refused("predict", "default", "--step", "2")
+    assert message.endswith("'--step' of main predict, only of `solve` and `export`")

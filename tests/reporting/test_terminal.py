@@ -51,7 +51,8 @@ def test_sentences_are_wrapped_between_words_and_paths_stay_whole():
     assert fitted(f"see {path} there") == f"see\n  {path}\n  there"
     text = fitted("  word" + " word" * 40, before=7)
     first, *others = text.splitlines()
-    assert first.startswith("  word") and len(first) <= 73
+    assert first.startswith("  word")
+    assert len(first) <= 73
     assert all(len(line) <= 80 and line.startswith("    word") for line in others)
     assert fitted("a\n\n  b") == "a\n\n  b"
 
