@@ -57,6 +57,14 @@ TINY = {
 }
 
 
+def pytest_sessionstart(session):
+    """Tests look for sentences, which commands wrap to the terminal; pytest keeps its width."""
+    if session.config.pluginmanager.has_plugin("terminalreporter"):  # not in pytest-xdist's workers
+        writer = session.config.get_terminal_writer()
+        writer.fullwidth = writer.fullwidth
+    os.environ["COLUMNS"] = "10000"
+
+
 def pytest_collection_finish():
     """Collections of garbage don't look through what is imported: TensorFlow's million objects."""
     gc.freeze()

@@ -32,6 +32,7 @@ from diffkeras.view.network_view import NetworkView
 
 LOSS = ["training", "loss"]
 STUDY_KEYS = frozenset({"factors", "variants", "draws"})  # each study has one of them
+CLOSE = 0.7  # of names that are probably confused, for difflib
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
@@ -320,10 +321,22 @@ def find_config(name: str | Path, *, study: bool = False) -> Path:
         if (path.parent.name == "studies") == study
     ]
     alike = get_close_matches(str(name)[:MOST_COMPARED], names, n=3, cutoff=0.0)
+    missing = f"there is no {'study' if study else 'configuration'} file {short(str(name))}"
+    beside = {each.stem: each for each in _yaml_files(path.parent)}
+    if there := get_close_matches(path.stem[:MOST_COMPARED], beside, n=1, cutoff=CLOSE):
+        raise ConfigurationError(f"{missing}; do you mean {beside[there[0]]}?")
     raise ConfigurationError(
-        f"there is no {'study' if study else 'configuration'} file {short(str(name))}; give a path,"
-        f" or the name of one of the {len(names)} shipped ones, such as {', '.join(alike)}"
+        f"{missing}; give a path, or the name of one of the {len(names)} shipped ones, such as "
+        f"{', '.join(alike)}"
     )
+
+
+def _yaml_files(directory: Path) -> list[Path]:
+    """The YAML files in a directory; none if it can't be read."""
+    try:
+        return sorted(each for each in directory.iterdir() if each.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
 
 
 def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:

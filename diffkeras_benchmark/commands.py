@@ -8,7 +8,8 @@ from typing import Any
 try:
     import click
 
-    from diffkeras.commands.command import DiffkerasCommand, DiffkerasGroup
+    from diffkeras.commands.command import DiffkerasCommand, DiffkerasGroup, say
+    from diffkeras.reporting.terminal import markdown_text
 except ModuleNotFoundError as error:
     sys.exit(
         f"diffkeras-benchmark: the command needs {error.name}, which is not installed; in a "
@@ -100,8 +101,8 @@ def compare(output: Path, **options: Any) -> None:
     \b
     Examples:
       diffkeras-benchmark compare --problem tissue --side 128
-      diffkeras-benchmark compare --problem fixed_values --surrogate saved_models/quickstart \\
-          --processes 1 --threads 1
+      diffkeras-benchmark compare --problem fixed_values \\
+          --surrogate saved_models/quickstart --processes 1 --threads 1
     """
     from diffkeras_benchmark.comparison import compare as run_comparison
     from diffkeras_benchmark.scores import Effort
@@ -110,8 +111,8 @@ def compare(output: Path, **options: Any) -> None:
     if not options["problems"]:
         del options["problems"]
     found = run_comparison(output, effort=effort, **options, show_progress=True)
-    click.echo(found.text)
-    click.echo(f"written to {found.path}")
+    click.echo(markdown_text(found.text, whole="scoreboard.md"))
+    click.echo(f"\nwritten to {found.path}")
 
 
 @command()
@@ -162,14 +163,14 @@ def _list() -> None:
             for split in ("train", "validation", "test")
             for counts, each in [public_split(name, split).numbers]
         ]
-        click.echo(
+        say(
             f"{name}: {', '.join(sizes)} images of {side}x{side} nodes with {sources[0]} to "
             f"{sources[-1]} sources. {PROBLEMS[problem].description}\n"
-            f"  SHA-256 of test: {test.sha256}"
+            f"  SHA-256: {test.sha256}"
         )
-    click.echo("\nShifted test splits of each benchmark:")
+    say("\nShifted test splits of each benchmark:")
     for name, difference in SHIFTS.items():
-        click.echo(f"  {name}: {difference}")
+        say(f"  {name}: {difference}")
 
 
 @command()
@@ -204,9 +205,9 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
     from diffkeras_benchmark.leaderboard import make_leaderboard
 
     board = make_leaderboard(submissions, output, data_dir=data_dir, show_progress=True)
-    click.echo(board.text)
-    click.echo(
-        f"tables: {board.path / 'leaderboard.md'}\nThere is no server. To publish rows, send "
+    click.echo(markdown_text(board.text, whole="leaderboard.md"))
+    say(
+        f"\ntables: {board.path / 'leaderboard.md'}\nThere is no server. To publish rows, send "
         f"{board.path / 'leaderboard.csv'} and the submission to the maintainers, or add the rows "
         "to diffkeras_benchmark/published.csv in a pull request."
     )
@@ -215,7 +216,7 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
 @click.group(
     cls=DiffkerasGroup,
     headings={"Commands": [data, compare, leaderboard]},
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="diffkeras-benchmark")
 def main() -> None:

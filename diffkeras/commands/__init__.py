@@ -53,7 +53,7 @@ class _Commands(Mapping[str, click.Command]):
         heading: [click.Command(name, short_help=text) for name, text in group.items()]
         for heading, group in COMMANDS.items()
     },
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="diffkeras")
 def main() -> None:

@@ -9,17 +9,20 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from diffkeras.errors import DiffkerasError, ProblemWarning
+from diffkeras.reporting.terminal import fitted
 from diffkeras.system.interruption import Terminated, raising_sigterm
 from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
+ALIKE = 0.7  # names of options that are probably confused, for difflib
 LONGEST_LINE = 1500  # characters of a message
 
 
@@ -30,10 +33,11 @@ class StatusHandler(logging.Handler):
         """Print a record; warnings and errors are marked."""
         from tqdm import tqdm
 
-        line = _cut_line(self.format(record))
+        line, mark = _cut_line(self.format(record)), ""
         if record.levelno >= logging.WARNING:
-            mark = f"{record.levelname.lower()}:"
-            line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
+            mark = f"{record.levelname.lower()}: "
+        line = fitted(line, before=len(mark))
+        line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark}{line}"
         # RuntimeError: a signal handler prints while another line is being printed
         with contextlib.suppress(RuntimeError, OSError):
             # tqdm moves a progress bar that is being drawn out of the line's way
@@ -96,6 +100,23 @@ class DiffkerasCommand(click.Command):
         super().__init__(*args, **options)
         self.interrupted = interrupted
         self.params.append(debug_option())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options; for an unknown one, name the commands that have it."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            group = ctx.parent.command if ctx.parent else None
+            others = group.commands.values() if isinstance(group, click.Group) else ()
+            name = error.option_name
+            having = [f"`{c.name}`" for c in others if any(name in p.opts for p in c.params)]
+            if having:
+                words = f"No such option {name!r} of {ctx.command_path}, only of "
+                vars(error)["message"] = words + " and ".join(having)  # Click declares it final
+                error.possibilities = []
+            alike = error.possibilities or ()  # with Click's measure, --help is like --step
+            error.possibilities = get_close_matches(name, alike, cutoff=ALIKE)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -165,11 +186,12 @@ class DiffkerasGroup(click.Group):
                 formatter.write_dl([(c.name or "", c.get_short_help_str(60)) for c in commands])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; every error that it prints is cut where it is long."""
+        """Run a command; every error that it prints is cut and wrapped where it is long."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            vars(error)["message"] = _cut_line(error.message)  # Click declares it final
+            words = fitted(_cut_line(error.format_message()), before=len("Error: "))
+            vars(error)["format_message"] = lambda: words
             # wrong options have the exit status of values that are refused later
             usage = isinstance(error, click.UsageError)
             raise _with_status(error, 1 if usage else error.exit_code) from None
@@ -199,6 +221,11 @@ class DiffkerasGroup(click.Group):
         except OSError as error:  # while help is printed, since commands turn theirs into a line
             click.echo(f"Error: {_discard_output(error)}", err=True)
             sys.exit(1)
+
+
+def say(text: str) -> None:
+    """Print words on standard output, wrapped to the terminal."""
+    click.echo(fitted(text))
 
 
 def command_line() -> str:

@@ -18,6 +18,7 @@ from diffkeras.commands.options import (
     start_tensorflow,
     threads_option,
 )
+from diffkeras.reporting.terminal import fitted
 
 SECTIONS = ("physics", "data", "evaluation")
 
@@ -105,7 +106,8 @@ def evaluate(
     Examples:
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
-      diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
+      diffkeras evaluate saved_models/unet --name U-Net \\
+          --compare FNO=saved_models/fno
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set test.npz --predictions mine.npz --output mine
     """
@@ -146,5 +148,6 @@ def evaluate(
         compare=dict(compare),
         show_progress=True,
     )
-    click.echo(evaluation.table.to_text())
-    click.echo(f"\n{IN_WORDS}\n\nreport: {evaluation.path / 'report.html'}")
+    report = evaluation.path / "report.html"
+    click.echo(evaluation.table.to_text(report.name))
+    click.echo(f"\n{fitted(IN_WORDS, hanging=0)}\n\nreport: {report}")

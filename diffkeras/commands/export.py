@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from diffkeras.commands.command import say
 from diffkeras.commands.options import (
     PATH,
     boundary_option,
@@ -16,6 +17,7 @@ from diffkeras.commands.options import (
     start_tensorflow,
 )
 from diffkeras.system.packages import EXPORTS, check_format
+from diffkeras.system.saved_models import check_onnx_output, check_saved_model_output
 
 
 @command()
@@ -77,7 +79,7 @@ def export(
       diffkeras export default -o exported
       diffkeras export default --format onnx -o field.onnx
       diffkeras export saved_models/quickstart --lattice 128
-      diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
+      diffkeras export --solver --lattice 512 --decay 0.01 -o solver
     """
     check_together(
         needs=[
@@ -88,26 +90,29 @@ def export(
         excludes=[("solver", "run", "format")],
     )
     if solver:
+        check_saved_model_output(output)
         start_tensorflow()
         from diffkeras.graph import TensorSolver
 
         sources = options.pop("sources")
         TensorSolver(lattice, **options).export(output, sources=sources)
         rows, columns = lattice
-        click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
+        say(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'; or give --solver.")
     if output and output.suffix.lower() == ".onnx" and format != "onnx":
         raise click.UsageError(f"{output} is the name of another format; give --format onnx.")
     check_format(format)
+    if output:  # before TensorFlow is loaded
+        {"saved_model": check_saved_model_output, "onnx": check_onnx_output}[format](output)
     start_tensorflow()
     from diffkeras import export
 
     done = export(run, format, output, lattice=lattice)
     rows, columns = done.lattice
-    click.echo(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
-    click.echo(
+    say(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
+    say(
         f"its fields of {done.images} test images of {rows}×{columns} nodes are within "
         f"{done.difference:.1e} of the Keras model's, relative to the largest value"
     )

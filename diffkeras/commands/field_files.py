@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from diffkeras._version import __version__
-from diffkeras.commands.command import quiet_option
+from diffkeras.commands.command import quiet_option, say
 from diffkeras.commands.options import Command, file_option
 from diffkeras.commands.problem_files import ProblemFiles
 from diffkeras.errors import PhysicsError
@@ -181,7 +181,7 @@ class FieldFiles:
             first = f"wrote {self.output} ({what}{self._described(results)})"
             others = filter(None, (self.bound, self.corrected, self.plot))
             for line in (*lines, first, *(f"wrote {file}" for file in others)):
-                click.echo(line)
+                say(line)
 
     def _described(self, results: Sequence[ProvenField]) -> str:
         """Size of a field or of several, and the type that the file holds it in, in words."""

@@ -82,8 +82,8 @@ def generate(
       diffkeras generate --config paper --sources 1,20 --train-examples 100 \\
           --validation-examples 10 --test-examples 10
       diffkeras generate --config paper --verify 0.05
-      diffkeras generate --config paper --beam --beam-options \\
-          "--runner=DirectRunner --direct_num_workers=8 --direct_running_mode=multi_processing"
+      diffkeras generate --config paper --beam \\
+          --beam-options "--runner=FlinkRunner --parallelism=64"
     """
     check_together(
         needs=[("beam_options", "beam")],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import DataError
 from diffkeras.system.array_files import why_unreadable
 
+MOST_NAMED = 12  # arrays of a file
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
 FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
@@ -22,6 +23,7 @@ def read_numbers(path: Path, names: Sequence[str], *, labels: bool = False) -> N
 
     Args:
         path: the file.
+            A TIFF of several pages is a volume, or a stack of images.
         names: of the array in a `.npz` of several; the first that is there counts.
         labels: whether the pixels of pictures are read as they are, as in masks and label images;
             then they may be black and white, or numbered colours.
@@ -58,20 +60,29 @@ def _read_array(path: Path, names: Sequence[str]) -> NDArray:
         there = loaded.files
         name = next((known for known in names if known in there), there[0] if there else "")
         if name not in names and len(there) != 1:
-            shown = f"{there!r:.60}"
-            raise ValueError(f"it contains {len(there)} arrays, {shown}, and none is {names[0]}")
+            shown = f"{', '.join(there[:MOST_NAMED])}{', …' * (len(there) > MOST_NAMED)}"
+            take = "values" if "values" in there else "NAME"  # of a result that `save` wrote
+            raise ValueError(
+                f"of its arrays {shown:.200} none is {names[0]}; save the one that is meant, by "
+                f"np.save('{names[0]}.npy', np.load('{path.name}')['{take}'])"
+            )
         return loaded[name]
 
 
 def _read_picture(path: Path, full_scale: Mapping[str, float]) -> NDArray:
-    from PIL import Image
+    from PIL import Image, ImageSequence
 
     # Pillow warns of damaged metadata and of large pictures
     with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-        pages = getattr(picture, "n_frames", 1)
-        if pages > 1 or picture.mode not in full_scale:
+        mode, size, pages = picture.mode, picture.size, getattr(picture, "n_frames", 1)
+        if mode not in full_scale or (pages > 1 and picture.format != "TIFF"):
             raise ValueError(
-                f"it has {pages} page(s) of kind {picture.mode}; give one grey picture of 8 or 16 "
-                "bits"
+                f"it has {pages} page(s) of kind {mode}; give grey pictures of 8 or 16 bits, or "
+                "save the numbers as .npy"
             )
-        return np.asarray(picture, dtype=np.float64) / full_scale[picture.mode]
+        planes = []
+        for number, page in enumerate(ImageSequence.Iterator(picture), 1):
+            if (page.mode, page.size) != (mode, size):
+                raise ValueError(f"its page {number} is of another kind or size than the first")
+            planes.append(np.asarray(page, dtype=np.float64) / full_scale[mode])
+        return planes[0] if pages == 1 else np.stack(planes)

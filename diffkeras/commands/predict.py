@@ -74,8 +74,9 @@ def predict(
     \b
     Examples:
       diffkeras predict default discs.png -o field.npy --certify
-      diffkeras predict saved_models/quickstart discs.png -o field.npy --tolerance 1e-3
-      diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
+      diffkeras predict default discs.png -o field.npy --tolerance 1e-3
+      diffkeras predict saved_models/tissue vessels.npy -o field.npy \\
+          --decay uptake.npy --certify
     """
     start_tensorflow()
     from diffkeras.surrogates.surrogate import load_surrogate

@@ -143,12 +143,14 @@ def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> N
 
     \b
     Examples:
-      diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01 --plot field.png
+      diffkeras solve cells.png -o field.tif --decay 0.01 --plot field.png
       diffkeras solve vessels.png --production cells.npy -o field.npy
       diffkeras solve vessels.png --decay uptake.npy -o field.npz
       diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
-      diffkeras solve cells.npy -o field.npy --boundary reflecting --side top=value:1.0
-      diffkeras solve labels.tif -o field.npz --label 1:fixed=60 --label 2:uptake=100,saturation=3
+      diffkeras solve cells.npy -o field.npy --boundary reflecting \\
+          --side top=value:1.0
+      diffkeras solve labels.tif -o field.npz --label 1:fixed=60 \\
+          --label 2:uptake=100,saturation=3
       diffkeras solve volume.npy -o field.vti --plot slices.png
       diffkeras solve monday.png tuesday.png -o 'fields/{}.npz'
     """

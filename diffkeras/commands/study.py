@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from diffkeras.commands.command import command_line
+from diffkeras.commands.command import command_line, say
 from diffkeras.commands.options import (
     OVERRIDES,
     collect_overrides,
@@ -95,7 +95,8 @@ def study(
     \b
     On eight machines, of which this is the second:
       diffkeras study --config studies/seeds --shard 2/8
-    Then copy the folders in --runs-dir of all machines into one, and run it without --shard.
+    Then copy the folders in --runs-dir of all machines into one, and run it
+    without --shard.
     """
     overrides = collect_overrides(flags)
     start_tensorflow(flags["threads"])
@@ -107,7 +108,7 @@ def study(
         from diffkeras.studies.cost import dry_run as lines_of
 
         for line in lines_of(loaded, directory, runs_dir, flags["shard"], flags["jobs"]):
-            click.echo(line)
+            say(line)
         return
     # only here: it loads Matplotlib, which a list of runs doesn't need
     from diffkeras.studies.study_run import run_study

@@ -55,9 +55,10 @@ def train(
     \b
     Examples:
       diffkeras train --config quickstart
-      diffkeras train --config quickstart --epochs 20 --set training.loss.weight=tanh \\
-          --run-dir saved_models/tanh
-      diffkeras train --config quickstart --set training.initial_model=saved_models/tanh \\
+      diffkeras train --config quickstart --epochs 20 \\
+          --set training.loss.weight=tanh --run-dir saved_models/tanh
+      diffkeras train --config quickstart \\
+          --set training.initial_model=saved_models/tanh \\
           --run-dir saved_models/fine_tuned
       srun --nodes 4 --ntasks-per-node 1 diffkeras train --config paper
     """

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from diffkeras.config import Config
 from diffkeras.data.section import format_counts
-from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, IN_WORDS, METRICS
+from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, IN_WORDS, MAES, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement
 from diffkeras.evaluation.methods import EXACT, PREDICTIONS, SURROGATE, Subject, baselines
 from diffkeras.identity import run_identity
@@ -20,6 +20,7 @@ from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, wr
 from diffkeras.system.environment import available_cores
 from diffkeras.system.tensorflow_setup import describe_device
 
+PARTS = [ERRORS[name] for name in MAES[1:]]  # errors of regions
 FORMATS = ("png", "pdf", "svg")  # of figures
 FILES = ("metrics.json", "examples.csv", "errors.tex", "report.html")  # besides figures/
 
@@ -128,7 +129,8 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
         [*row, number(time), number(share)]
         for row, time, share in zip(errors.rows, times, shares, strict=True)
     ]
-    return Table([*errors.columns, "ms per image", "time / exact solver"], rows)
+    columns = [*errors.columns, "ms per image", "time / exact solver"]
+    return Table(columns, rows, important=[name for name in columns if name not in PARTS])
 
 
 def _table(

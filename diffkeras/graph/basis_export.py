@@ -16,15 +16,20 @@ from diffkeras.graph.export import describe_export
 from diffkeras.physics import Family, ReducedBasis
 from diffkeras.physics.problem.given_sides import plain_sides
 from diffkeras.physics.problem.parts import parts_of
-from diffkeras.system.result_folders import check_replaceable
-from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
+from diffkeras.system.saved_models import (
+    check_saved_model_output,
+    named_function,
+    tell_what_is_replaced,
+    write_saved_model,
+)
 
 EQUATION = "∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes, with the family's parts"
 
 
 def export_basis(basis: ReducedBasis, path: Path) -> None:
     """Write the SavedModel of a basis; see `ReducedBasis.export`."""
-    check_replaceable(path, SAVED_MODEL, FILES)
+    check_saved_model_output(path)
+    tell_what_is_replaced(path)
     family, regression = basis.family, basis.regression
     names, lattice, scaling = family.names, family.problem.lattice, family.scaling
     low, high = family.low, family.high

@@ -18,8 +18,12 @@ from diffkeras.graph.checks import checked, exact_numbers
 from diffkeras.graph.proofs import TensorCertificate, TensorSolution
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
-from diffkeras.system.result_folders import check_replaceable
-from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
+from diffkeras.system.saved_models import (
+    check_saved_model_output,
+    named_function,
+    tell_what_is_replaced,
+    write_saved_model,
+)
 
 Kind = Literal["surrogate", "solver", "basis"]
 SourceMeaning = Literal["fixed_value", "production"]
@@ -157,7 +161,8 @@ def write_solver(
             "sources produce decay × their value, which is 0 with the medium's decay of 0; choose "
             "a decay above 0, or sources 'fixed_value'"
         )
-    check_replaceable(path, SAVED_MODEL, FILES)
+    check_saved_model_output(path)
+    tell_what_is_replaced(path)
     functions = _field_functions(solver, sources)
     serve = functions["serve"]
     functions |= proof_functions(serve, solver, sources, serve.input_signature)

@@ -299,11 +299,16 @@ OTHER_NAMES = {
 }
 
 
+TIMES = ["dt", "t", "time", "tend", "tmax", "tspan", "duration", "timestep", "timesteps", "nsteps"]
+
+
 def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
     """The error of a keyword argument that is none of a function's own, by default a problem's."""
     plain = name.lower().replace("_", "")
     if plain in ("dimensions", "dim", "dims", "ndim"):
         return TypeError(f"leave out {name}: an array of three axes is a volume")
+    if plain in TIMES:
+        return TypeError(f"leave out {name}: fields are steady states, which have no time")
     ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
     alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
     meant = OTHER_NAMES.get(plain) or next(iter(alike), "")
@@ -316,10 +321,16 @@ def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
 class ExplainedKeywords:
     """A dataclass that answers unexpected keyword arguments by `unknown_keyword`."""
 
-    def __new__(cls, *_: Any, **keywords: Any) -> Self:
-        """Check the names of arguments that `__init__` then gets."""
+    def __new__(cls, *values: Any, **keywords: Any) -> Self:
+        """Check the number and the names of arguments that `__init__` then gets."""
         expected = cls.__dataclass_fields__  # type: ignore[attr-defined]  # mixed into dataclasses
+        taken = [own for own, each in expected.items() if each.init]
+        if len(values) > len(taken):
+            raise TypeError(
+                f"{cls.__name__} takes {' and '.join(taken)} alone; leave out the value "
+                f"{values[len(taken)]!r:.60}"
+            )
         for name in keywords:
             if name not in expected:
-                raise unknown_keyword(name, [own for own, each in expected.items() if each.init])
+                raise unknown_keyword(name, taken)
         return super().__new__(cls)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from diffkeras.reporting.terminal import table_text
+
 
 def value_text(value: Any) -> str:
     """A factor's value for people: a loss as its error, parameters and weight."""
@@ -59,25 +61,21 @@ def markdown_table(
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a report: column names, and rows of cells that are text or `Cell`s."""
+    """A table of a report: column names, and rows of cells that are text or `Cell`s.
+
+    On a terminal, the `important` columns come first, and others may be left out.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    important: Sequence[str] = ()
 
-    def to_text(self) -> str:
-        """The table for a terminal, columns aligned."""
-        grid = [[str(c) for c in self.columns]] + [
-            [c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows
-        ]
-        widths = [max(len(row[i]) for row in grid) for i in range(len(self.columns))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in grid
-        ]
-        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    def to_text(self, whole: str = "") -> str:
+        """The table for a terminal; `whole` is a file with all columns, see `table_text`."""
+        order = sorted(self.columns, key=lambda name: name not in self.important)
+        places = [self.columns.index(name) for name in order]
+        texts = [[c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows]
+        return table_text(order, [[row[k] for k in places] for row in texts], whole=whole)
 
     def to_latex(self) -> str:
         """The table for LaTeX with the package booktabs; the best of a column is bold."""

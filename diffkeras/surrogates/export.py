@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.physics import Problem
-from diffkeras.surrogates.onnx import check_onnx_output, load_onnx, replacing_onnx
+from diffkeras.surrogates.onnx import load_onnx, replacing_onnx
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.saved_model import (
     Inputs,
     Runner,
-    check_saved_model_output,
     load_saved_model,
     replacing_by_saved_model,
 )
 from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
 from diffkeras.system.packages import check_format
+from diffkeras.system.saved_models import (
+    check_onnx_output,
+    check_saved_model_output,
+    tell_what_is_replaced,
+)
 from diffkeras.view.scales import CONCENTRATIONS
 
 logger = logging.getLogger(__name__)
@@ -106,6 +110,7 @@ def export(
     run, chosen = Run.open(Path(run_dir)), FORMATS[format]
     path = run.result(chosen.file_name) if output is None else Path(output)
     chosen.check_output(path)
+    tell_what_is_replaced(path)
     return export_surrogate(surrogate_of_run(run), format, path, lattice)
 
 
@@ -122,7 +127,7 @@ def export_surrogate(
     logger.info("computing the Keras model's fields of some test images")
     with full_precision_products():
         trial = Trial.of(surrogate, lattice)
-    logger.info("writing the %s, some seconds", chosen.label)
+    logger.info("writing the %s, which takes up to a minute", chosen.label)
     with chosen.replacing(surrogate, path, lattice) as partial:
         logger.info("checking its fields")
         model = chosen.load(partial)

@@ -16,17 +16,16 @@ import keras
 import tensorflow as tf
 
 from diffkeras._version import __version__
-from diffkeras.errors import ExportError, OutputError
+from diffkeras.errors import ExportError
 from diffkeras.graph.export import FORMAT
 from diffkeras.surrogates.saved_model import Inputs, Runner, describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import check_file, replacing
+from diffkeras.system.atomic_files import replacing
 from diffkeras.system.environment import available_cores
-from diffkeras.system.saved_models import OUTPUT, named_function
+from diffkeras.system.saved_models import ONNX_KEY, OUTPUT, named_function
 
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 AXES = ("batch", "rows", "columns")  # what of them an input or output has comes in this order
-KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
 # ONNX has neither log1p nor expm1. The rounding of 1 + x is within the rounding of the network.
 ELEMENTARY = SimpleNamespace(
     **{
@@ -35,15 +34,6 @@ ELEMENTARY = SimpleNamespace(
         "expm1": lambda x: keras.ops.exp(x) - 1,
     }
 )
-
-
-def check_onnx_output(path: Path) -> None:
-    """Raise an OutputError if something else than an export is at a path, or its name is wrong."""
-    if path.suffix != ".onnx":
-        raise OutputError(f"{path}: the name of an ONNX file ends with .onnx")
-    check_file(path)
-    if path.exists() and not _is_export(path):
-        raise OutputError(f"{path} exists and is no earlier export; choose another name")
 
 
 @contextmanager
@@ -102,18 +92,6 @@ def _converted(surrogate: Surrogate) -> bytes:
     model.producer_name, model.producer_version = "diffkeras", __version__
     model.model_version = FORMAT  # otherwise ONNX Runtime shows the largest integer
     description = json.dumps(describe(surrogate), ensure_ascii=False)
-    onnx.helper.set_model_props(model, {KEY: description})
+    onnx.helper.set_model_props(model, {ONNX_KEY: description})
     onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
     return model.SerializeToString()
-
-
-def _is_export(path: Path) -> bool:
-    """Whether the metadata of a file have a description."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError:
-        return False
-    return KEY in {entry.key for entry in model.metadata_props}

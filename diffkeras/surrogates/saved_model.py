@@ -15,12 +15,8 @@ from diffkeras.graph.checks import check_range, checked
 from diffkeras.graph.export import SourceMeaning, describe_export, names_of_inputs, proof_functions
 from diffkeras.graph.solver import is_solved_by_transforms
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import (
-    FILES,
     OUTPUT,
-    SAVED_MODEL,
-    check_loadable,
     named_function,
     replacing_saved_model,
 )
@@ -66,12 +62,6 @@ def replacing_by_saved_model(
     description = describe(surrogate, names_of_inputs(functions), proofs)
     with replacing_saved_model(path, functions, tracked, description) as partial:
         yield partial
-
-
-def check_saved_model_output(path: Path) -> None:
-    """Raise an OutputError, before the work, if no SavedModel can be written to a path."""
-    check_loadable(path)
-    check_replaceable(path, SAVED_MODEL, FILES)
 
 
 def load_saved_model(path: Path) -> Runner:

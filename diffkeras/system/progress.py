@@ -23,7 +23,7 @@ def progress_bar(
         unit=f" {unit}",
         disable=not shown or sys.stderr is None,
         dynamic_ncols=terminal,
-        ncols=None if terminal else 110,
+        ncols=None if terminal else 80,
         mininterval=0.2 if terminal else 30,
         smoothing=0.1,
     )

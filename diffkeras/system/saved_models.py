@@ -1,20 +1,25 @@
-"""SavedModels: written as a whole, with a description, and the names of their inputs."""
+"""Exports: what may be replaced by one; SavedModels, written as a whole with a description."""
 
+import contextlib
 import hashlib
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkeras.errors import OutputError
-from diffkeras.system.atomic_files import write_json
-from diffkeras.system.result_folders import replacing_files
+from diffkeras.errors import OutputError, RunError
+from diffkeras.system.atomic_files import check_file, read_json, write_json
+from diffkeras.system.result_folders import check_replaceable, replacing_files
 from diffkeras.system.tensorflow_setup import tensorflow_os_errors
+
+logger = logging.getLogger(__name__)
 
 SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "diffkeras.json"
 FINGERPRINT = "fingerprint.pb"
+ONNX_KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
 FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT)
 OUTPUT = "field"  # the name of the fields in all signatures and formats
 
@@ -26,6 +31,43 @@ def check_loadable(path: Path) -> None:
             f"{path}: TensorFlow can't load a SavedModel whose path has {wrong[0]!r}; choose "
             "another name"
         )
+
+
+def check_saved_model_output(path: Path) -> None:
+    """Raise an OutputError, before the work, if no SavedModel can be written to a path."""
+    check_loadable(path)
+    check_replaceable(path, SAVED_MODEL, FILES)
+
+
+def check_onnx_output(path: Path) -> None:
+    """Raise an OutputError if something else than an export is at a path, or its name is wrong."""
+    if path.suffix != ".onnx":
+        raise OutputError(f"{path}: the name of an ONNX file ends with .onnx")
+    check_file(path)
+    if path.exists() and not _is_onnx_export(path):
+        raise OutputError(f"{path} exists and is no earlier export; choose another name")
+
+
+def _is_onnx_export(path: Path) -> bool:
+    """Whether the metadata of a file have a description."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return False
+    return ONNX_KEY in {entry.key for entry in model.metadata_props}
+
+
+def tell_what_is_replaced(path: Path) -> None:
+    """Log that there is an earlier export, and for which lattice it has proofs."""
+    if path.is_file() or (path / SAVED_MODEL).is_file():
+        proofs = ""
+        with contextlib.suppress(RunError, KeyError, TypeError):  # no description, or none of ours
+            sides = "×".join(map(str, read_json(path / DESCRIPTION)["proof_lattice"]))
+            proofs = f", with proofs for {sides} nodes"
+        logger.info(f"replacing the earlier export in {path}{proofs}")
 
 
 @contextmanager

@@ -211,7 +211,8 @@ class TrainedProblems:
         if len(problem.lattice) != 2:
             raise PhysicsError(
                 "surrogates are for two dimensions, and an array of three axes is a volume, here "
-                f"{problem.lattice}; for several images use fields"
+                f"{problem.lattice}; `solve` takes it; a stack of images goes to `fields`, or to "
+                "--batch of the command"
             )
         if "uptake" not in self.maps and problem.reduced.uptake is not None:
             raise PhysicsError(f"{self.in_words}, and uptake saturates in the problem")

@@ -23,7 +23,7 @@ def test_a_scoreboard_without_surrogates(benchmark, tmp_path):
     words = ["--problem", "production", "--side", 16, "--images", 1, "--rounds", 1, "--batch", 1]
     result = benchmark("compare", *words, "--output", tmp_path / "board")
     assert result.exit_code == 0, result.output
-    assert "| exact solver |" in result.stdout
+    assert "\nexact solver  " in result.stdout
     assert "compared methods on 1 problem(s)" in result.stderr
     written = {file.name for file in (tmp_path / "board").iterdir()}
     assert written == {"scoreboard.md", "scoreboard.json", "production_16.png", MANIFEST}

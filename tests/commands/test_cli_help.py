@@ -20,11 +20,14 @@ def test_the_version(diffkeras):
 
 
 @pytest.mark.parametrize("command", main.commands.values(), ids=[*main.commands])
-def test_each_command_has_short_help_with_an_example_and_all_options(command, diffkeras):
+def test_each_command_has_short_help_with_an_example_and_all_options(
+    command, diffkeras, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
     result = diffkeras(command.name, "--help")
     assert result.exit_code == 0
     assert f"diffkeras {command.name} " in result.output.partition("Example")[2]
-    assert max(len(line) for line in result.output.splitlines()) <= 100
+    assert max(len(line) for line in result.output.splitlines()) <= 80
     assert command.get_short_help_str(limit=1000) in diffkeras("--help").output
     result.output.encode("ascii")
     for option in command.params:
@@ -35,4 +38,7 @@ def test_each_command_has_short_help_with_an_example_and_all_options(command, di
 
 def test_unknown_commands_and_options_are_refused(refused):
     assert "No such command 'trian'" in refused("trian")
-    assert "--epoch" in refused("train", "--epoch", "3")
+    assert "--epochs" in refused("train", "--epoch", "3")
+    assert "--help" in refused("train", "--hepl")
+    message = refused("predict", "default", "--step", "2")
+    assert message.endswith("'--step' of main predict, only of `solve` and `export`")

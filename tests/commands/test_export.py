@@ -268,6 +268,34 @@ def test_only_exports_are_replaced(run_dir, tmp_path, format):
         assert notes.read_bytes() == content
 
 
+def test_foreign_files_are_named_before_tensorflow_is_loaded(
+    refused, tmp_path, format, monkeypatch
+):
+    started = []
+    monkeypatch.setattr("diffkeras.commands.export.start_tensorflow", lambda: started.append(1))
+    path = tmp_path / FILES[format]
+    if format == "saved_model":
+        path.mkdir()
+        (path / "notes.txt").write_text("mine")
+        solver = "--solver", "--lattice", 16, "-o", path
+        assert "notes.txt is no file of an earlier result" in refused("export", *solver)
+    else:
+        path.write_text("mine")
+    assert "earlier" in refused("export", "default", "--format", format, "-o", path)
+    assert not started
+
+
+def test_it_is_said_which_export_is_replaced(diffkeras, run_dir, tmp_path, format):
+    words = "export", run_dir, "--format", format, "-o", tmp_path / FILES[format]
+    first, second = (diffkeras(*words, "--lattice", lattice) for lattice in (16, "24x32"))
+    third = diffkeras(*words)
+    assert "replacing" not in first.stderr
+    for result, nodes in ((second, "16×16"), (third, "24×32")):
+        assert result.exit_code == 0, result.output
+        proofs = f", with proofs for {nodes} nodes" if format == "saved_model" else ""
+        assert f"replacing the earlier export in {words[-1]}{proofs}\n" in result.stderr
+
+
 @needs_extra
 def test_networks_that_onnx_cant_hold_are_refused(tiny, tmp_path):
     x = keras.Input((None, None, 1))

@@ -1,5 +1,6 @@
 """Files of images: what is read, and that others are refused in a sentence, which names them."""
 
+import contextlib
 import io
 import re
 import zipfile
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import diffkeras as dk
 from diffkeras.commands.image_files import read_numbers
 from diffkeras.commands.problem_files import read_image
 from diffkeras.errors import DataError, PhysicsError
@@ -32,10 +34,11 @@ def saved(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def picture(kind: str, shape: tuple[int, ...] = (64, 64), pages: int = 1) -> bytes:
+def picture(kind: str, shape: tuple[int, ...] = (64, 64), pages: int = 1, last: int = 64) -> bytes:
     stream = io.BytesIO()
     page = Image.fromarray(np.arange(np.prod(shape), dtype=np.uint8).reshape(shape))
-    page.save(stream, kind, save_all=True, append_images=[page] * (pages - 1))
+    more = [page] * (pages - 2) + [page.resize((64, last))] * (pages > 1)
+    page.save(stream, kind, save_all=True, append_images=more)
     return stream.getvalue()
 
 
@@ -66,7 +69,7 @@ SOURCES: list[tuple[str, bytes]] = [
     (".csv", b"1,2"),
     (".png", picture("PNG", (20, 20, 3))),
     (".png", picture("PNG", pages=3)),
-    (".tif", picture("TIFF", pages=3)),
+    (".tif", picture("TIFF", pages=3, last=65)),
     (".npz", npz(b"no array", "source_image")),
 ]
 
@@ -85,6 +88,31 @@ def test_damaged_files(tmp_path, suffix, content):
 def test_a_picture_of_one_page_is_an_image(tmp_path, suffix, kind):
     (tmp_path / f"a{suffix}").write_bytes(picture(kind))
     assert read_image(tmp_path / f"a{suffix}", "source_image").shape == (64, 64)
+
+
+def test_a_tiff_of_several_pages_is_a_volume_or_a_stack(tmp_path):
+    (tmp_path / "a.tif").write_bytes(picture("TIFF", pages=3))
+    pages = [read_image(tmp_path / "a.tif", "source_image", stack=stack) for stack in (False, True)]
+    one = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64) / 255
+    for read in pages:
+        np.testing.assert_array_equal(read, [one] * 3)
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (3, 9, 8)])
+def test_what_solve_writes_is_read_as_a_tiff_and_explained_as_a_result(tmp_path, shape):
+    image = np.zeros(shape)
+    image[..., 4, 5] = 1.0
+    solution = dk.solve(image)
+    for suffix in (".tif", ".npz"):
+        solution.save(tmp_path / f"field{suffix}")
+    read = read_image(tmp_path / "field.tif", "source_image")
+    np.testing.assert_array_equal(read, solution.field.astype(np.float32))
+    with pytest.raises(DataError, match="none is source_image; save the one") as error:
+        read_image(tmp_path / "field.npz", "source_image")
+    (tmp_path / "source_image.npy").write_bytes(b"")
+    with contextlib.chdir(tmp_path):  # what the message says to do
+        exec(str(error.value).rpartition(" by ")[2])
+    np.testing.assert_array_equal(np.load(tmp_path / "source_image.npy"), image)
 
 
 @pytest.mark.parametrize("name", ["image.npy", "image.npz"])

@@ -88,6 +88,19 @@ def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     assert find_config("studies/seeds_reduced").is_file()
 
 
+@pytest.mark.parametrize("name", ["mine.yml", "mine", "mien.yaml"])
+def test_a_name_that_is_like_a_file_beside_it_is_answered_with_that(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for there in ("mine.yaml", "tissue.yaml", "notes.txt"):
+        Path(there).write_text("name: a\n")
+    for path in (Path(name), tmp_path / name):
+        with pytest.raises(ConfigurationError) as error:
+            find_config(path)
+        assert str(error.value).endswith(f"; do you mean {path.with_name('mine.yaml')}?")
+    with pytest.raises(ConfigurationError, match="shipped ones"):
+        find_config("other/mine.yml")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

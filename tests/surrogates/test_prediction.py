@@ -115,7 +115,7 @@ def test_a_description_lists_what_the_network_uses(tiny):
     assert model["numbers"] == surrogate.model.count_params()
 
 
-SHAPES = {(16,): "a source image has", (16, 17): "17", (3, 16, 16): "two dimensions, .* use fields"}
+SHAPES = {(16,): "a source image has", (16, 17): "17", (3, 16, 16): "a stack .* goes to `fields`"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -254,6 +254,11 @@ def medium_with_uptake(
     if isinstance(uptake, SaturatingUptake):
         _check_rates(uptake, fixed, medium)
         return medium, uptake
+    if callable(uptake):
+        raise PhysicsError(
+            f"uptake is a {type(uptake).__name__}, not an array of rates; laws that saturate are "
+            "MichaelisMenten(maximum, constant) and CappedUptake(maximum, rate_constant)"
+        )
     if isinstance(uptake, tuple | list):
         uptake = real_array("the uptake", uptake)
     wanted = "≥ 0 and finite; what cells release is given by production"

@@ -67,6 +67,8 @@ def test_what_makes_no_medium_is_named(function):
         function(medium={"decay": 0.1})
     with pytest.raises(TypeError, match="'difusivity'; do you mean diffusivity"):
         function(difusivity=1.0)
+    with pytest.raises(TypeError, match="leave out dt: fields are steady states"):
+        function(dt=1)
     with pytest.raises(TypeError, match="leave out dimensions: an array of three axes is a vol"):
         function(dimensions=3)
 
@@ -213,3 +215,11 @@ def test_a_colour_picture_is_no_volume():
     with pytest.warns(ProblemWarning, match=r"volume of 4 columns; of a colour picture, give one"):
         Problem(np.random.default_rng(0).random((20, 24, 4)))
     assert Problem(picture[..., 0] / 255).lattice == (20, 24)
+
+
+def test_what_is_no_law_of_uptake_is_answered_with_those_that_are():
+    with pytest.raises(TypeError, match="takes maximum and constant alone; leave out the value 3"):
+        MichaelisMenten(1.0, 0.5, 3)
+    for law in (lambda u: u, MichaelisMenten):
+        with pytest.raises(PhysicsError, match=r"laws that saturate are MichaelisMenten\(maximum"):
+            Problem(np.eye(8), uptake=law)
