@@ -49,7 +49,7 @@ def test_the_published_board_has_verdicts_and_proofs():
 
 def test_the_chart_has_the_ratios_of_the_table():
     board = scoreboard.read()
-    (axis,) = scoreboard.chart(board["problems"], 9.0).axes
+    (axis,) = scoreboard.chart(board["problems"]).axes
     drawn = {f"{line.get_xdata()[0]:.2g}" for line in axis.lines}
     for found in board["problems"]:
         assert {row[7] for row in scoreboard.verdict_rows(found)} <= drawn
