@@ -11,7 +11,7 @@ from PIL import Image
 from diffkeras.reporting.style import for_page
 
 IMAGES = Path(__file__).parents[1] / "images"
-QUALITY, LEAST_QUALITY = 80, 20  # of WebP, and of its animations
+QUALITY, LEAST_QUALITY = 80, 25  # of WebP, and of its animations
 
 
 def save(name: str, figure: Figure, folder: Path = IMAGES) -> Path:
