@@ -22,11 +22,13 @@ Times are CPU times in one thread, in which the samplers take turns.
 
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import emcee
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
@@ -36,17 +38,18 @@ from benchmarks.shared.measures import cpu_turns
 from benchmarks.shared.tables import describe_machine, describe_times, write_table
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
-from diffkeras.reporting.style import new_figure
-from docs.pictures.phone import write_pictures
+from diffkeras.reporting.style import BLUE, WIDTH, new_figure
+from docs.pictures.saving import IMAGES, save
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)
 TRUE = (8.0, 4.0, 1.2, 2.5, 0.01, 40.0)
 PROBES = (slice(2, None, 5), slice(2, None, 5))  # 13 × 13, of which 3 are in vessels
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "calibration.png"
 BURN_IN = 0.2  # share of the steps
 CHECKED = 500  # samples
 TURNS = 25
+BINS = 30
+BAND: Any = {"fill": True, "color": "0.5", "alpha": 0.4, "label": "basis, parts of its chain"}
 TRUSTED = 50  # correlation times of a chain from which on emcee trusts its estimate of them
 
 
@@ -162,11 +165,15 @@ def row_of(name: str, chain: Chain, correlation: float) -> list[str]:
     ]
 
 
-def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
-    """The tissue with the probes, and the marginals of both samplers."""
-    family = basis.family
-    figure = new_figure(13, 5.2, {})
-    axes = figure.subplot_mosaic("aabcd;aaefg")
+def draw(basis: ReducedBasis, chains: dict[str, Chain]) -> Figure:
+    """The tissue with the probes, and the marginals of both samplers.
+
+    A band shows the histograms of parts of the surrogate's chain as long as the other one, so the
+    Monte-Carlo error.
+    """
+    family, (surrogate, classical) = basis.family, chains.values()
+    figure = new_figure(WIDTH, 9.4)
+    axes = figure.subplot_mosaic("aa;bc;de;fg", height_ratios=(3.4, 1.4, 1.4, 1.4))
     image = axes["a"].imshow(basis.fields(np.array(TRUE)))
     kinds = [parameter for parameter in family.parameters if parameter.part == "uptake.maximum"]
     for parameter, colour in zip(kinds[:2], "wk", strict=True):
@@ -176,31 +183,32 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     nodes = np.indices(family.problem.lattice)
     axes["a"].plot(nodes[1][PROBES], nodes[0][PROBES], "r.", markersize=3)
     axes["a"].set(title="Tumour (white), immune cells (black), probes", xlabel="column, 10 µm each")
-    figure.colorbar(image, ax=axes["a"], label="oxygen [mmHg]", location="bottom", shrink=0.7)
+    figure.colorbar(image, ax=axes["a"], label="oxygen [mmHg]")
     units = ["mmHg/s"] * 3 + ["mmHg", "1/s", "mmHg"]
     for number, (panel, name) in enumerate(zip("bcdefg", family.names, strict=True)):
-        samples = next(iter(chains.values())).flat[:, number]
-        low, high = np.exp(np.quantile(samples, [0.0005, 0.9995]))
-        bins = np.linspace(low, high, 40).tolist()
-        for (label, chain), filled in zip(chains.items(), (True, False), strict=True):
-            axes[panel].hist(
-                np.exp(chain.flat[:, number]),
-                bins,
-                density=True,
-                histtype="stepfilled" if filled else "step",
-                color="0.75" if filled else "C0",
-                label=label,
-            )
-        axes[panel].axvline(TRUE[number], color="r", label="true")
-        axes[panel].set(title=name, yticks=[], xlabel=units[number])
-    axes["b"].legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_pictures(figure, path, 90, {})
+        own, other = (np.exp(chain.samples[..., number]) for chain in (surrogate, classical))
+        bins = np.linspace(*np.quantile(own, [0.0005, 0.9995]), BINS)
+        steps = len(classical.samples)
+        parts = [
+            np.histogram(own[start : start + steps], bins, density=True)[0]
+            for start in range(0, len(own) - steps + 1, steps)
+        ]
+        axis = axes[panel]
+        axis.stairs(np.max(parts, axis=0), bins, baseline=np.min(parts, axis=0), **BAND)
+        axis.stairs(np.histogram(own, bins, density=True)[0], bins, color="0.4", label="basis")
+        axis.stairs(np.histogram(other, bins, density=True)[0], bins, color=BLUE, label="solve")
+        axis.axvline(TRUE[number], color="r", label="true")
+        axis.set(title=name.replace("[", "\n["), yticks=[], xlabel=units[number], ylim=(0, None))
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    handles, labels = axes["b"].get_legend_handles_labels()
+    look: Any = {"frameon": False, "fontsize": 9.5}
+    figure.legend(handles, labels, loc="outside lower left", ncols=2, **look)
+    return figure
 
 
 @command(__doc__, "calibration", "the tables, without .csv and _marginals.csv")
-@click.option("--fields", default=100_000, help="Fields by the surrogate.")
-@click.option("--solved", default=20_000, help="Fields by `solve`.")
+@click.option("--fields", default=200_000, help="Fields by the surrogate.")
+@click.option("--solved", default=60_000, help="Fields by `solve`.")
 def main(fields: int, solved: int, output: Path) -> None:
     basis = load_family("tumour")
     samplers = [Sampler(basis, True, fields, 0), Sampler(basis, False, solved, 1)]
@@ -242,7 +250,7 @@ def main(fields: int, solved: int, output: Path) -> None:
     caption = f"Means and standard deviations of logarithms. {describe_machine(threads=1)}"
     names = ["rate", "true", *chains, "distance", "Monte-Carlo error", "largest"]
     write_table(rows, names, output.with_name(f"{output.name}_marginals"), caption)
-    draw(basis, chains, PICTURE if output.parent == RESULTS else output.with_suffix(".png"))
+    save("calibration", draw(basis, chains), IMAGES if output.parent == RESULTS else output.parent)
 
 
 if __name__ == "__main__":

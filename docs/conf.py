@@ -30,7 +30,7 @@ extensions = [
     "api_pages",
     "markdown_docstrings",
     "mathml",
-    "phone_pictures",
+    "picture_sizes",
     "playground",
     "tables_from_code",
 ]
@@ -69,7 +69,7 @@ sphinx_gallery_conf = {
         f"gallery/{folder}" for folder in ("tissue", "checks", "fits", "training")
     ],
     "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": "phone_pictures.scraper",  # one panel a row on a phone
+    "image_scrapers": "picture_sizes.scraper",
     "capture_repr": (),  # only what a page prints
     "download_all_examples": False,
     "show_signature": False,
@@ -91,7 +91,7 @@ html_show_sourcelink = False
 
 
 def setup(app: Any) -> None:
-    """Make the pictures of the pages, and one for links: the last frame of README's animation."""
+    """Make the pages' tables, and a picture for links: the last frame of README's animation."""
     site.make()
     write_all()
 

@@ -1,9 +1,9 @@
-"""Make what the pages on the paper show, from the committed rows: tables, figures and costs.
+"""Make what the pages on the paper show, from the committed rows: tables and costs.
 
     python -m paper                              # the build of the documentation does it too
     python -m paper --from saved_models/studies  # copy the rows of finished studies first
 
-It writes into paper/results/findings, which is not committed.
+It writes into paper/results/findings, which is not committed. `make pictures` draws the figures.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
@@ -14,10 +14,8 @@ from pathlib import Path
 import click
 
 from diffkeras import DiffkerasError
-from docs.pictures.phone import write_pictures
 from paper.costs import write_costs
-from paper.drawing import STYLE
-from paper.figures import BENCHMARKS, FIGURES, RESULTS, draw
+from paper.figures import BENCHMARKS, RESULTS
 from paper.study_data import STUDY_FILE, read_study
 from paper.verdicts.claims import judged
 from paper.verdicts.tables import write_errors, write_tables
@@ -36,14 +34,12 @@ def copy_rows(source: Path, studies: Path) -> None:
 
 
 def write_all(directory: Path = RESULTS / "findings") -> None:
-    """Write all tables and figures into a directory."""
+    """Write all tables into a directory."""
     write_tables(list(judged(RESULTS, BENCHMARKS)), directory)
     write_errors(
         read_study(RESULTS / "studies" / "optimizers_reduced"), directory / "optimizers.md"
     )
     write_costs(directory / "costs.md")
-    for name in FIGURES:
-        write_pictures(draw(name), directory / f"{name}.svg", 100, STYLE)
 
 
 @click.command(help=str(__doc__).partition("\n")[0])

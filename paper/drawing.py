@@ -6,25 +6,19 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from diffkeras.reporting.style import STYLE as PAGES
+from diffkeras.reporting.style import WIDTH, new_figure
 from paper.statistics.ratios import Ratio
 
 STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **PAGES,
     "axes.grid": True,
     "grid.alpha": 0.3,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
-    "svg.fonttype": "none",  # text stays text, which can be searched
-    "font.family": ["DejaVu Sans", "sans-serif"],
 }
 # of Paul Tol's palettes, which colour-blind people can tell apart (https://personal.sron.nl/~pault/)
 COLORS = ("#332288", "#cc6677", "#117733", "#44aa99", "#882255", "#999933", "#aa4499", "#88ccee")
@@ -37,13 +31,12 @@ def style(index: int) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)]}
 
 
-def panels(columns: int = 2, *, height: float = 2.5, **subplots: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of panels side by side, as wide as a page."""
+def panels(rows: int = 2, *, height: float = 1.9, **subplots: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of panels below each other, each so high [inches], as wide as a phone can show."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.0 if columns > 1 else 4.2, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(1, columns, squeeze=False, **subplots)
-    return figure, list(axes[0])
+        figure = new_figure(WIDTH, height * rows + 0.6, STYLE)
+        axes = figure.subplots(rows, 1, squeeze=False, **subplots)
+    return figure, [*axes[:, 0]]
 
 
 def log_axis(axis: Axes, which: str, fewest: int = 3) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diffkeras.reporting.figures import legend_above
 from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
 from paper.prediction import (
     LAST_STEP,
@@ -53,14 +55,14 @@ def study(name: str) -> StudyData:
 
 def by_budget(draw: Callable[[Axes, StudyData, int, str], None], label: str) -> Figure:
     """Two panels, equal epochs and equal steps, with both lattices in each."""
-    figure, axes = panels(2, sharey=True)
+    figure, axes = panels(2, sharex=True, sharey=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             draw(axis, study(name), index, lattice.partition(",")[0])
-        axis.set(title=budget, xlabel="training examples")
-        log_axis(axis, "x")
-        axis.legend()
-    axes[0].set_ylabel(label)
+        axis.set_title(budget, loc="right")
+    axes[-1].set_xlabel("training examples")
+    figure.supylabel(label, fontsize=10)
+    log_axis(axes[0], "x")
     log_axis(axes[0], "y")
     return figure
 
@@ -75,7 +77,7 @@ def more_data() -> Figure:
         means = found.ln_errors(SIZE)[found.sizes].mean()
         axis.plot(found.sizes, np.exp(means) / data.zeros(), color=COLORS[index], label=lattice)
 
-    return by_budget(draw, "lattice MAE / that of zeros")
+    return legend_above(by_budget(draw, "lattice MAE / that of zeros"))
 
 
 def fluctuation() -> Figure:
@@ -87,13 +89,14 @@ def fluctuation() -> Figure:
         reach = [table["sd"] - table["low"], table["high"] - table["sd"]]
         label = f"{lattice}: N^{found.exponent:.2f} [{found.low:.2f}, {found.high:.2f}]"
         axis.errorbar(table.index, table["sd"], reach, capsize=2, label=label, **style(index))
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 0.96))
 
     return by_budget(draw, "standard deviation of the MAE")
 
 
 def size_first() -> Figure:
     """The shares of the variance of the four studies."""
-    figure, axes = panels(1, height=2.2)
+    figure, axes = panels(1, height=2.4)
     axis, labels, colors = axes[0], [], dict[str, str]()
     for place, (label, name) in enumerate((EPOCHS | STEPS).items()):
         labels.append(label)
@@ -108,8 +111,7 @@ def size_first() -> Figure:
     axis.invert_yaxis()
     axis.set(xlim=(0, 1), xlabel="share of the variance of ln MAE")
     axis.grid(False)
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
+    return legend_above(figure)
 
 
 def logarithm() -> Figure:
@@ -122,22 +124,22 @@ def logarithm() -> Figure:
             axis.plot(
                 found.sizes, laws.curves[law], ("-", "--")[index], c=COLORS[index], label=words
             )
-        axis.set(title=label, xlabel="training examples", ylabel="lattice MAE")
+        axis.set(title=label, ylabel="lattice MAE")
         log_axis(axis, "x")
         log_axis(axis, "y")
-        axis.legend()
-    return figure
+    axes[-1].set_xlabel("training examples")
+    return legend_above(figure, 3)
 
 
 def training_time() -> Figure:
     """The time of the steps against the size, with the line, and what is left."""
     data = study("training_time_reduced")
     line, runs = line_of(data), data.overall
-    figure, axes = panels(2)
+    figure, axes = panels(2, sharex=True)
     on_it = line.start + line.slope * runs[SIZE]
     axes[0].plot(runs[SIZE], runs["step_seconds"], "o", color=COLORS[0])
     axes[0].plot([0, 1200], [line.start, line.start + 1200 * line.slope], color=COLORS[1])
-    axes[0].set(xlabel="training examples", ylabel="seconds in steps", ylim=(0, None))
+    axes[0].set(ylabel="seconds in steps", ylim=(0, None))
     axes[1].plot(runs[SIZE], 100 * (runs["step_seconds"] / on_it - 1), "o", color=COLORS[0])
     axes[1].axhline(0, color=COLORS[1])
     axes[1].set(xlabel="training examples", ylabel="off the line [%]")
@@ -146,7 +148,7 @@ def training_time() -> Figure:
 
 def source_counts() -> Figure:
     """The error of each surrogate on each number of sources, relative to the best one."""
-    figure, axes = panels(2, height=2.8, sharey=True)
+    figure, axes = panels(2, sharex=True)
     titles = {"production": "source_counts_production_reduced"}
     titles |= {"fixed values": "source_counts_reduced"}
     for axis, (title, name) in zip(axes, titles.items(), strict=True):
@@ -154,13 +156,12 @@ def source_counts() -> Figure:
         tables = {n: data.ln_errors(VARIANT, runs=rows).mean() for n, rows in by_count(data)}
         for index, variant in enumerate(data.factors[VARIANT]):
             ratios = [np.exp(table[variant] - table.min()) for table in tables.values()]
-            axis.plot(list(tables), ratios, label=variant, **style(index))
-        axis.set(title=title, xlabel="sources in the test images")
+            label = variant if variant == "joint" else variant.removeprefix("only ")
+            axis.plot(list(tables), ratios, label=f"on {label}", **style(index))
+        axis.set(title=title, ylabel="MAE / that of the best")
         log_axis(axis, "y")
-    axes[0].set_ylabel("MAE / that of the best")
-    handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=4, title="trained on")
-    return figure
+    axes[-1].set_xlabel("sources in the test images")
+    return legend_above(figure, 4)
 
 
 def subsets() -> Figure:
@@ -180,8 +181,7 @@ def subsets() -> Figure:
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].set(xlim=(0, None), xlabel="standard deviation [% of the MAE]")
     axes[0].invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
+    return legend_above(figure)
 
 
 def edge_cases() -> Figure:
@@ -198,18 +198,18 @@ def edge_cases() -> Figure:
     axes[0].axvline(1, color="0.2", linewidth=0.8)
     axes[0].set_yticks(range(place), labels)
     axes[0].set(xlabel="largest error / largest of the test set")
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
+    return legend_above(figure)
 
 
 def architecture() -> Figure:
     """The errors of other architectures, relative to the encoder-decoder."""
-    figure, axes = panels(2, height=1.6, sharey=True)
+    figure, axes = panels(2, height=1.3)
     for axis, budget in zip(axes, ("parameters", "time"), strict=True):
         forest(axis, variants(study(f"architectures_production_{budget}_64")))
         equal = "epochs" if budget == "parameters" else "CPU time"
-        axis.set(title=f"equal weights and {equal}", xlabel="MAE / encoder-decoder's")
+        axis.set_title(f"equal weights and {equal}")
         log_axis(axis, "x")
+    axes[-1].set_xlabel("MAE / encoder-decoder's")
     return figure
 
 
@@ -227,12 +227,13 @@ def speed() -> Figure:
     axes[0].set_xlabel("one image [ms]")
     log_axis(axes[0], "x")
     axes[0].invert_yaxis()
+    axes[0].grid(axis="y", visible=False)
     return figure
 
 
 def number_of_sources() -> Figure:
     """The error against the number of sources."""
-    figure, axes = panels(2, sharey=True)
+    figure, axes = panels(2, sharex=True, sharey=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         data = study(names["128², " + budget])
         runs = plain(data).runs
@@ -241,16 +242,15 @@ def number_of_sources() -> Figure:
             means = {n: rows["mae"].mean() for n, rows in by_count(chosen)}
             label = f"{size:,} examples"
             axis.plot(list(means), list(means.values()), label=label, **style(index))
-        axis.set(title=f"128², {budget}", xlabel="sources", ylim=(0, None))
+        axis.set(title=f"128², {budget}", ylabel="lattice MAE", ylim=(0, None))
         axis.locator_params(axis="x", integer=True)
-        axis.legend()
-    axes[0].set_ylabel("lattice MAE")
-    return figure
+    axes[-1].set_xlabel("sources")
+    return legend_above(figure)
 
 
 def near_the_sources() -> Figure:
     """The error on the sources against that on the lattice, both relative to zeros."""
-    figure, axes = panels(2)
+    figure, axes = panels(2, height=2.2)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             data = study(name)
@@ -260,33 +260,31 @@ def near_the_sources() -> Figure:
                 x, y = (rows[name] / data.zeros(name) for name in ("mae", "mae_sources"))
                 label = lattice.partition(",")[0] + (", tanh weight" if filled else "")
                 axis.plot(x, y, ls="", label=label, **look)
-        axis.set(title=budget, xlabel="lattice MAE / that of zeros")
+        axis.set_title(budget)
         log_axis(axis, "x")
         log_axis(axis, "y")
-    axes[0].set_ylabel("MAE on the sources / that of zeros")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return figure
+    axes[-1].set_xlabel("lattice MAE / that of zeros")
+    figure.supylabel("MAE on the sources / that of zeros", fontsize=10)
+    return legend_above(figure)
 
 
 def weights() -> Figure:
     """What the tanh weight does to the error in each region."""
-    figure, axes = panels(2, sharey=True)
+    figure, axes = panels(2, height=2.2, sharex=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             found = weighted_losses(study(name))
             shown = {REGIONS[region]: ratio for (_, region), ratio in found.items()}
             forest(axis, shown, index, 0.2 * index - 0.1, lattice.partition(",")[0])
-        axis.set(title=budget, xlabel="MAE with the tanh weight / without")
-        axis.set_xscale("log")
-        axis.set_xlim(0.4, 2.5)
+        axis.set(title=budget, xscale="log", xlim=(0.4, 2.5))
         log_axis(axis, "x")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return figure
+    axes[-1].set_xlabel("MAE with the tanh weight / without")
+    return legend_above(figure)
 
 
 def losses_and_transforms() -> Figure:
     """The errors of other losses and transforms, relative to the plain loss."""
-    figure, axes = panels(1, height=1.9)
+    figure, axes = panels(1)
     forest(axes[0], variants(study("losses_production_64")))
     axes[0].set_xlabel("lattice MAE / that of the absolute error")
     log_axis(axes[0], "x")
@@ -295,13 +293,14 @@ def losses_and_transforms() -> Figure:
 
 def placements_of_sources() -> Figure:
     """The errors outside of the placement trained on."""
-    figure, axes = panels(2, height=2.2, sharey=True)
+    figure, axes = panels(2, height=2.1)
     for axis, name in zip(axes, ("placements_production", "placements"), strict=True):
         found = placements(study(f"{name}_reduced"))
         forest(axis, {f"{trained} on {tested}": r for (trained, tested), r in found.items()})
         title = "production" if "production" in name else "fixed values"
-        axis.set(title=title, xlabel="MAE / that of the one trained there")
+        axis.set_title(title)
         log_axis(axis, "x")
+    axes[-1].set_xlabel("MAE / that of the one trained there")
     return figure
 
 
@@ -317,7 +316,7 @@ def hard() -> Figure:
 def scale() -> Figure:
     """The relative error against the steps, with the chosen rate and its prediction, and with the
     paper's rate."""
-    figure, axes = panels(2, sharey=True)
+    figure, axes = panels(2, height=2.3, sharex=True, sharey=True)
     for axis, rate in zip(axes, (RATE, PAPERS_RATE), strict=True):
         rows = rows_of(RESULTS / ROWS, rate)
         rows = rows[rows["patches"] == rows["patches"].max()]
@@ -325,39 +324,40 @@ def scale() -> Figure:
             for _, run in group.sort_values("step").groupby("seed"):
                 axis.plot(run["step"], run["relative_mae"], **style(index))
             axis.plot([], [], label=f"{side}²", **style(index))
-        axis.set(xlabel="steps", title=f"learning rate {rate:g}")
+        axis.set(ylabel="lattice MAE / that of zeros", title=f"learning rate {rate:g}")
         log_axis(axis, "x")
         log_axis(axis, "y")
     *_, predicted = known_prediction()["relative_mae"].values()
     axes[0].vlines(
         LAST_STEP, predicted["low"], predicted["high"], color="0.2", linewidth=3, alpha=0.4
     )
-    axes[0].set_ylabel("lattice MAE / that of zeros")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return figure
+    axes[-1].set_xlabel("steps")
+    return legend_above(figure, 4)
 
 
 def required_training() -> Figure:
     """The error on the paper's images against the steps, for each sampling in training."""
     found = sampled(RESULTS / ROWS)
-    figure, axes = panels(len(found), sharey=True)
+    figure, axes = panels(len(found), height=2.1, sharex=True, sharey=True)
     for axis, (label, rows) in zip(axes, found.items(), strict=True):
         for index, (sources, group) in enumerate(rows.groupby("sources")):
             for _, run in group.sort_values("step").groupby("seed"):
                 axis.plot(run["step"], run["relative_mae"], **style(index))
             axis.plot([], [], label=str(sources).replace("-", "–"), **style(index))
         tested = rows["tested"].iloc[0].replace("-", "–")
-        axis.set(title=f"{label}: {tested} sources", xlabel="steps")
+        axis.set_title(f"{label}: {tested} sources")
         log_axis(axis, "x")
         log_axis(axis, "y")
-        axis.legend(title="sources in training")
-    axes[0].set_ylabel("lattice MAE / that of zeros")
+        beside: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        axis.legend(title="sources\nin training", title_fontsize=9.5, **beside)
+    axes[-1].set_xlabel("steps")
+    figure.supylabel("lattice MAE / that of zeros", fontsize=10)
     return figure
 
 
 def two_readings() -> Figure:
     """The shares of the lattice in each region against the number of sources."""
-    figure, [axis] = panels(1, height=2.8)
+    figure, [axis] = panels(1, height=2.6)
     table = pd.read_csv(TABLE)
     looks = {"production": ("-", "production"), "fixed": ("--", "fixed values")}
     looks["plot"] = "o", "authors' plot"

@@ -5,7 +5,6 @@ python -m benchmarks.arbiter
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -28,6 +27,7 @@ from benchmarks.arbiter.readings import (
 from benchmarks.arbiter.splitting import biodynamo, physicell
 from benchmarks.shared.command import command
 from benchmarks.shared.tables import write_table
+from diffkeras.reporting.style import WIDTH, new_figure
 
 MADE_BY = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [
@@ -94,25 +94,25 @@ def tool_row(published: Published, steady: Steady) -> list[str]:
 
 def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
     """Readings as lines and programs as points, for each test; and the fields of two readings."""
-    figure = Figure(figsize=(10, 7.4), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=(3, 2.2))
-    above, below = grid[0].subgridspec(1, 2), grid[1].subgridspec(1, 3)
+    figure = new_figure(WIDTH, 11.0)
+    grid = figure.add_gridspec(3, 1, height_ratios=(3, 3, 5))
+    below = grid[2].subgridspec(2, 2)
     for place, test in enumerate((ONE_SINK, MANY_SINKS)):
-        axis = figure.add_subplot(above[place])
+        axis = figure.add_subplot(grid[place])
         draw_test(axis, [(r, s) for r, s in steady.items() if r.test is test])
     fields = {
-        "steady, 20 µM/min, stopping at 0": _field(steady, "zero-order-stopping"),
-        "steady, in proportion, cells 23 µm apart": _field(steady, "first-order-apart"),
-        "the same by PhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
+        "20 µM/min,\nstopping at 0": _field(steady, "zero-order-stopping"),
+        "in proportion,\ncells 23 µm apart": _field(steady, "first-order-apart"),
+        "the same by\nPhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
     }
-    axes: Any = below.subplots(sharey=True)
+    *axes, last = (figure.add_subplot(part) for part in below)
     for axis, (title, field) in zip(axes, fields.items(), strict=True):
         picture = axis.imshow(
             field[6], vmin=0, vmax=10, extent=(-120, 120, -120, 120), origin="lower"
         )
-        axis.set_title(title, fontsize=9)
-        axis.set(xlabel="x [µm]", ylabel="y [µm]" if axis is axes[0] else "")
-    figure.colorbar(picture, ax=axes, label="concentration [µM]")
+        axis.set(title=title, xlabel="x [µm]", ylabel="y [µm]")
+    last.set_axis_off()
+    figure.colorbar(picture, ax=last, label="concentration [µM]", fraction=0.2, aspect=12)
     return figure
 
 
@@ -160,7 +160,7 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
     if test is ONE_SINK:
         axis.set_xlim(SHOWN)
     else:
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 0.4), fontsize=8, labelspacing=0.3)
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 0.4), labelspacing=0.3)
 
 
 @command(__doc__, "arbiter", "the tables, without _readings.csv and _programs.csv")

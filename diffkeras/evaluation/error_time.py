@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import WIDTH, new_figure
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods
-LETTERS = 9  # points, the size of labels
+LETTERS = 9.5  # points, the size of labels
 OUTLINE = withStroke(linewidth=3, foreground="white")  # so that lines don't cross a label
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
 
@@ -48,7 +48,7 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     """Mean error against time per image, in one or more panels.
 
     Up to `FEW` points have their names beside them. More have numbers, by rising error, and a list
-    beside the panels names the methods.
+    below the panels names the methods.
 
     Args:
         panels: title → the same methods, with the same errors.
@@ -57,7 +57,8 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
     few = len(points) <= FEW
     numbers = {point.name: str(place) for place, point in enumerate(points, 1)}
-    figure = new_figure(10.0, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
+    lines = 1 if few else 1 + -(-len(points) // 2)
+    figure = new_figure(WIDTH, 3.8 * len(panels) + 0.2 * lines)
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
@@ -66,10 +67,12 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     marks, _ = axes[0].get_legend_handles_labels()
     listed = [] if few else [f"{number}  {name}" for name, number in numbers.items()]
     names = [Line2D([], [], linestyle="none", label=label) for label in listed]
-    look: Any = {"fontsize": 9, "handlelength": 1.2, "labelspacing": 0.35}
-    legend = figure.legend(handles=[*marks, *names], loc="outside right upper", **look)
-    for text, point in zip(legend.get_texts()[len(marks) :], points, strict=False):
-        text.set_color(_color(point))
+    look: Any = {"handlelength": 1.2, "labelspacing": 0.3, "columnspacing": 1.0}
+    figure.legend(handles=marks, loc="outside upper left", ncols=3, **look)
+    if names:
+        legend = figure.legend(handles=names, loc="outside lower left", ncols=2, **look)
+        for text, point in zip(legend.get_texts(), points, strict=True):
+            text.set_color(_color(point))
     figure.draw_without_rendering()  # the legend takes room from the panels
     for axis, own in zip(axes, panels.values(), strict=True):
         labels = [point.name if few else numbers[point.name] for point in own]

@@ -20,11 +20,12 @@ from diffkeras.reporting.figures import (
     ROUNDING,
     Case,
     case_figure,
+    legend_above,
     log_ticks,
     new_axis,
     tissue_figure,
 )
-from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, WIDTH, new_figure
 
 LENGTH_BINS = 10
 DISTINCT = 0.01  # relative difference up to which two curves are one
@@ -104,7 +105,7 @@ def _style(name: str, styles: Styles, *, marked: bool = True) -> dict[str, Any]:
 
 
 def _log_axes(xlabel: str, ylabel: str = "lattice MAE") -> tuple[Figure, Axes]:
-    return new_axis(8.0, 4.6, xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    return new_axis(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
 
 
 def _drawable(values: Any) -> NDArray[np.float64]:
@@ -114,23 +115,20 @@ def _drawable(values: Any) -> NDArray[np.float64]:
 
 
 def _draw_curve(axis: Axes, places: Any, values: Any, **style: Any) -> None:
-    """Draw a curve, unless all of it is rounding, and name it beside the axes."""
+    """Draw a curve, unless all of it is rounding."""
     drawn = _drawable(values)
     if np.isfinite(drawn).any():
         axis.plot(places, drawn, **style)
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
 
 
 def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
     """Error of each method against the number of sources, on a logarithmic scale."""
-    figure, axis = new_axis(
-        8.0, 4.6, yscale="log", xlabel="number of sources", ylabel="lattice MAE"
-    )
+    figure, axis = new_axis(yscale="log", xlabel="number of sources", ylabel="lattice MAE")
     for name, own in errors.groupby("method", sort=False):
         means = own.groupby("sources")["mae"].mean()
         _draw_curve(axis, means.index, means, **_style(str(name), styles))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
+    return legend_above(figure)
 
 
 def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = STYLES) -> Figure:
@@ -147,7 +145,7 @@ def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = 
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
         _draw_curve(axis, middles, means, **_style(str(name), styles))
     log_ticks(axis, "x")
-    return figure
+    return legend_above(figure)
 
 
 def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
@@ -158,7 +156,7 @@ def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure
         share = np.where(ordered > ROUNDING, 1 - np.arange(ordered.size) / ordered.size, np.nan)
         style = _style(str(name), styles, marked=False)
         _draw_curve(axis, ordered, share, drawstyle="steps-post", **style)
-    return figure
+    return legend_above(figure)
 
 
 def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles = STYLES) -> Figure:
@@ -172,7 +170,7 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
         if name != TRUE:
             style = _style(name, styles, marked=False)
         _draw_curve(axis, np.arange(1, len(spectrum)), np.sqrt(spectrum[1:]), **style)
-    return figure
+    return legend_above(figure)
 
 
 def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | None) -> Figure:
@@ -187,8 +185,8 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     if all(np.allclose(loss, mae, rtol=DISTINCT, atol=0) for loss, mae in pairs):
         curves = {"mae": "lattice MAE, which is the loss"}
     active = table.get("active_loss", pd.Series(0, table.index))
-    figure = new_figure(5 * len(curves), 3.8)
-    grid = figure.subplots(1, len(curves), squeeze=False)
+    figure = new_figure(WIDTH, 2.8 * len(curves))
+    grid = figure.subplots(len(curves), squeeze=False)
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
         alternating = name == "loss" and active.any()
         parts = {1: ", first loss", 2: ", second loss"} if alternating else {0: ""}
@@ -206,8 +204,7 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
             axis.axvline(best_epoch, color=GREY, linestyle=":", label="best epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
-        axis.legend()
-    return figure
+    return legend_above(figure)
 
 
 def draw_cases(

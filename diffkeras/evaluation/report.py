@@ -11,10 +11,17 @@ from diffkeras.config import Config
 from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, IN_WORDS, MAES, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement
-from diffkeras.evaluation.methods import EXACT, PREDICTIONS, SURROGATE, Subject, baselines
+from diffkeras.evaluation.methods import (
+    EXACT,
+    PREDICTIONS,
+    SURROGATE,
+    ZERO_FIELD,
+    Subject,
+    baselines,
+)
 from diffkeras.identity import run_identity
 from diffkeras.reporting.html import write_report
-from diffkeras.reporting.style import to_image
+from diffkeras.reporting.style import for_page, to_image
 from diffkeras.reporting.text import Table, mark_best, number
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 from diffkeras.system.environment import available_cores
@@ -22,6 +29,7 @@ from diffkeras.system.tensorflow_setup import describe_device
 
 PARTS = [ERRORS[name] for name in MAES[1:]]  # errors of regions
 FORMATS = ("png", "pdf", "svg")  # of figures
+RESOLUTION = 200  # dots per inch
 FILES = ("metrics.json", "examples.csv", "errors.tex", "report.html")  # besides figures/
 
 
@@ -54,8 +62,8 @@ def write_results(
         return
     for name, figure in figures.items():
         for kind in formats:
-            write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind))
-    pictures = {name: (path / "figures" / f"{name}.png").read_bytes() for name in figures}
+            write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind, RESOLUTION))
+    pictures = {name: for_page(figure) for name, figure in figures.items()}
     overall = overall_table(metrics)
     write_text(path / "errors.tex", overall.to_latex())
     write_report(
@@ -75,7 +83,8 @@ def write_results(
             "sources: method", ERRORS, metrics, [n for n in metrics[subject.name] if n != ALL]
         ),
         bounds=_bounds_table(proven),
-        notes=[_ahead_in_words(metrics, subject), _left_out_in_words(tested)],
+        answer=_answer(metrics, subject),
+        left_out=_left_out_in_words(tested),
         explanations=EXPLANATIONS,
         of_regions=IN_WORDS,
         clock=clock,
@@ -147,6 +156,20 @@ def _table(
             ]
         )
     return Table([first, *columns.values()], rows)
+
+
+def _answer(metrics: Mapping[str, Any], subject: Subject) -> str:
+    """What the evaluation found, in some sentences."""
+    own, zeros = metrics[subject.name][ALL], metrics.get(ZERO_FIELD, {}).get(ALL)
+    share = f", {own['mae'] / zeros['mae']:.1%} of a zero field's" if zeros else ""
+    sentences = [f"Lattice MAE {number(own['mae'])}{share}; at most {number(own['max_error'])}."]
+    times = [
+        metrics.get(name, {}).get(ALL, {}).get("milliseconds") for name in (subject.name, EXACT)
+    ]
+    if all(times):
+        mine, exact = map(number, times)
+        sentences.append(f"An image takes {mine} ms, by the exact solver {exact} ms.")
+    return " ".join([*sentences, _ahead_in_words(metrics, subject)]).strip()
 
 
 def _ahead_in_words(metrics: Mapping[str, Any], subject: Subject) -> str:

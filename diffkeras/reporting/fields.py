@@ -63,7 +63,7 @@ def solution_figure(
     unit: str | None = None,
     field_unit: str | None = None,
 ) -> Figure:
-    """A problem's sources and its field side by side, fixed values on the scale of the field.
+    """A problem's sources and its field, two panels a row, fixed values on the scale of the field.
 
     Args:
         problem: its step h scales the axes, unless it is 1 and no unit is given: then they count
@@ -85,12 +85,17 @@ def solution_figure(
     panels.append((field, title, "u"))
     parts = slices_of(field)
     heights = [_row_height(field[part.nodes].shape) for part in parts]
-    width = 5 * len(panels)
+    across = len(panels) if len(parts) > 1 else min(len(panels), 2)
+    heights *= -(-len(panels) // across)  # rows, of which a field in three dimensions has its own
+    width = 5 * across
     lines = textwrap.wrap(problem_in_words(problem) if notes is None else notes, LETTERS * width)
     below = 0.15 * (1 + len(lines)) if lines else 0
     figure = new_figure(width, sum(heights) + below)
-    grid = figure.subplots(len(parts), len(panels), squeeze=False, height_ratios=heights)
-    for column, (values, name, symbol) in zip(grid.T, panels, strict=True):
+    grid = figure.subplots(len(heights), across, squeeze=False, height_ratios=heights)
+    columns = [*grid.T] if len(parts) > 1 else [*grid.reshape(-1, 1)]
+    for [empty] in columns[len(panels) :]:
+        empty.remove()
+    for column, (values, name, symbol) in zip(columns, panels, strict=False):
         limits = _ends_of_scale(shared if symbol == "u" else values)
         for axis, part in zip(column, parts, strict=True):
             picture = _draw_slice(axis, values[part.nodes], part, name, problem.medium.step, unit)

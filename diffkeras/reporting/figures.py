@@ -1,6 +1,8 @@
 """Figures of examples, tissues and errors; axes and their ticks."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.style import NO_VALUE, new_figure
+from diffkeras.reporting.style import NO_VALUE, WIDTH, new_figure
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -19,9 +21,10 @@ ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not 
 MOST_DECADES = 7  # of an axis, that are labelled
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn
+LETTERS = 30  # of a title, in a line
 
 
-def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[Figure, Axes]:
+def new_axis(width: float = WIDTH, height: float = 3.6, **settings: Any) -> tuple[Figure, Axes]:
     """A figure [inches] of one pair of axes with a grid, with labels and scales for `Axes.set`."""
     figure = new_figure(width, height)
     axis = figure.subplots()
@@ -30,31 +33,43 @@ def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[
     return figure, axis
 
 
-def case_figure(cases: Sequence[Case]) -> Figure:
-    """Sources, true field, prediction and error of examples, one row per example.
+def legend_above(figure: Figure, columns: int = 2) -> Figure:
+    """The figure with one legend of its first panel above all, where it lies over no data."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    look: Any = {"frameon": False, "fontsize": 9.5}  # the style doesn't reach here
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, **look)
+    return figure
 
-    Each row has scales of its own, and the title of an error contains its largest value.
+
+def case_figure(cases: Sequence[Case]) -> Figure:
+    """Sources and true field of examples, and in the row below each prediction with its error.
+
+    Each example has a scale of its own, and the title of an error contains its largest value.
     """
-    figure = new_figure(10, 3.0 * len(cases))
-    figure.set_layout_engine("constrained", hspace=0.08)  # titles need distance
-    grid = figure.subplots(len(cases), 4, squeeze=False)
-    for axes, (title, image, truth, prediction) in zip(grid, cases, strict=True):
+    rows: list[tuple[str, list[tuple[Any, ...]]]] = []
+    last: NDArray | None = None
+    for title, image, truth, prediction in cases:
         error = prediction - truth
         span = float(np.abs(error).max()) or 1e-12
         # values of sources that produce are usually far above the field
         strongest, highest = (float(values.max()) or 1.0 for values in (image, truth))
-        panels = (
-            (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, strongest, "neither"),
-            (truth, "true field", "viridis", 0.0, highest, "neither"),
-            (prediction, "prediction", "viridis", 0.0, highest, "both"),
-            (error, f"error, at most {span:.2g}", "RdBu_r", -span, span, "neither"),
-        )
+        if last is None or not np.array_equal(last, image):
+            sources = np.where(image > 0, image, np.nan)
+            given = (sources, "sources", "viridis", 0.0, strongest, "neither")
+            rows.append(("", [given, (truth, "true field", "viridis", 0.0, highest, "neither")]))
+            last = image
+        predicted = (prediction, "prediction", "viridis", 0.0, highest, "both")
+        wrong = (error, f"error, at most {span:.2g}", "RdBu_r", -span, span, "neither")
+        rows.append((title, [predicted, wrong]))
+    figure = new_figure(WIDTH, 2.6 * len(rows))
+    grid = figure.subplots(len(rows), 2, squeeze=False)
+    for axes, (title, panels) in zip(grid, rows, strict=True):
         for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
             picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
             axis.set(title=name, xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
             axis.set_facecolor(NO_VALUE)
             figure.colorbar(
-                picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
+                picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(3), aspect=14
             )
         axes[0].set_ylabel(title)
     return figure
@@ -115,24 +130,31 @@ def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
 
 
 def tissue_figure(problems: Mapping[str, Problem], fields: Sequence[NDArray] = ()) -> Figure:
-    """The maps of tissues and any fields of them, one row per title and problem."""
-    rows = [tissue_panels(problem) for problem in problems.values()]
-    for panels, field in zip(rows, fields, strict=False):
-        panels["field u"] = field
-    columns = len(rows[0])
-    figure = new_figure(3.3 * columns, 2.5 * len(rows))
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes, (title, problem), panels in zip(grid, problems.items(), rows, strict=True):
-        for axis, (name, values) in zip(axes, panels.items(), strict=True):
+    """The maps of tissues and any fields of them, two maps a row: two tissues beside each other."""
+    maps: list[list[tuple[str, NDArray, NDArray]]] = []
+    for (title, problem), field in zip_longest(problems.items(), fields):
+        panels = tissue_panels(problem) | ({} if field is None else {"field u": field})
+        titles = {f"{title}, {name}" if title else name: each for name, each in panels.items()}
+        maps.append([(name, values, problem.fixed) for name, values in titles.items()])
+    if len(maps) == 2:
+        rows = list(zip(*maps, strict=True))
+    else:
+        rows = [tuple(own[start : start + 2]) for own in maps for start in range(0, len(own), 2)]
+    figure = new_figure(WIDTH, 2.3 * len(rows))
+    for axes, row in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
+        for axis, panel in zip_longest(axes, row):
+            if panel is None:
+                axis.set_axis_off()
+                continue
+            name, values, fixed = panel
             picture = axis.imshow(values, cmap="viridis", interpolation="nearest")
-            if problem.fixed.any():
-                outline(axis, problem.fixed)
-            axis.set(title=name, xticks=[], yticks=[])
+            if fixed.any():
+                outline(axis, fixed)
+            axis.set(title=textwrap.fill(name, LETTERS), xticks=[], yticks=[])
             figure.colorbar(picture, ax=axis, fraction=0.046)
-        axes[0].set_ylabel(title)
     sides = {sides_in_words(problem.medium.sides) for problem in problems.values()}
     if len(sides) == 1:
-        figure.supxlabel(f"sides: {sides.pop()}", fontsize=10)
+        figure.supxlabel(textwrap.fill(f"sides: {sides.pop()}", 2 * LETTERS), fontsize=10)
     return figure
 
 

@@ -1,6 +1,8 @@
-"""The style of figures; empty figures in it, and figures as files.
+"""The style of figures; empty figures in it, and figures as files and for pages.
 
-Nothing here uses pyplot, so drawing keeps no global state and needs no display.
+Figures are `WIDTH` wide, so that their letters are legible on a phone, too: panels lie below each
+other, and maps two a row. Nothing here uses pyplot, so drawing keeps no global state and needs no
+display.
 """
 
 import io
@@ -8,14 +10,22 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+WIDTH = 5.25  # inches, 504 pixels of a page
 
 STYLE: Any = {
-    "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
+    "font.size": 10,  # 9.5 pixels, where a phone shows the width in 360
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 12,
+    "axes.titlesize": 10,
+    "legend.fontsize": 9.5,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # letters stay letters, which can be searched
+    "font.sans-serif": ["DejaVu Sans"],
 }
 
 # "muted" of Paul Tol's palettes, which colour-blind people can tell apart
@@ -33,7 +43,12 @@ PALETTE = (
 )
 
 BLUE, ORANGE, GREY = "#0b6e99", "#d1792a", "#8a8a8a"
+BLACK = "#000000"
 NO_VALUE = "#f2f2f2"  # of nodes in a picture
+MIDDLE = "#767676"  # of letters that are legible on white and on black
+
+# SVG follows the page: the white background becomes a dark one, and colours keep their hue
+DARK = "@media (prefers-color-scheme: dark) {:root {filter: invert(.925) hue-rotate(180deg)}}"
 
 SERIES_MARKERS = "os^DvP<X>"
 
@@ -72,4 +87,29 @@ def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> b
     buffer = io.BytesIO()
     with matplotlib.rc_context({**style, "svg.hashsalt": "diffkeras"}):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
-    return buffer.getvalue()
+    image = buffer.getvalue()
+    return image.replace(b"</style>", DARK.encode() + b"</style>", 1) if kind == "svg" else image
+
+
+def for_page(figure: Figure, dpi: int = 150) -> bytes:
+    """The figure for a light or dark page: PNG if it contains maps, SVG otherwise."""
+    if not any(axes.images for axes in figure.axes):
+        return to_image(figure, "svg")
+    on_any_background(figure)
+    return to_image(figure, "png", dpi)
+
+
+def on_any_background(figure: Figure) -> None:
+    """Take the background away, and what is black becomes grey."""
+    figure.patch.set_alpha(0)
+    for axes in figure.axes:
+        if to_hex(axes.get_facecolor()) != NO_VALUE:
+            axes.patch.set_alpha(0)
+        axes.tick_params(which="both", color=MIDDLE, labelcolor=MIDDLE)
+        for part in axes.spines.values():
+            part.set_edgecolor(MIDDLE)
+        if legend := axes.get_legend():
+            legend.get_frame().set_alpha(0)
+    for part in figure.findobj(lambda part: isinstance(part, Text | Line2D)):
+        if to_hex(part.get_color()) == BLACK:
+            part.set_color(MIDDLE)

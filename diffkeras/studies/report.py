@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS, IN_WORDS, MAES
 from diffkeras.identity import fingerprint
-from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.figures import legend_above, log_ticks
 from diffkeras.reporting.html import write_report
-from diffkeras.reporting.style import STYLE, new_figure, series_style, to_image
+from diffkeras.reporting.style import WIDTH, for_page, new_figure, series_style
 from diffkeras.reporting.text import Table, duration, mark_best, number, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends, numbers_of
 from diffkeras.studies.cost import budget_in_words
@@ -42,8 +42,7 @@ from diffkeras.view.target import REGIONS
 
 CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}  # by column of the history
 LONGEST = 120  # characters of a folder's name
-WIDTH = 10.0  # inches, in which the style has 12 pt
-LONGEST_LINE = 30  # characters of a label
+LONGEST_LINE = 20  # characters of a label
 MOST_LINES = 9  # of a second factor; further ones are averaged over
 
 
@@ -120,7 +119,7 @@ def draw(data: StudyData, factors: Sequence[str]) -> bytes:
     The first factor is the axis, the second one has a line for each value, and further ones are
     averaged over.
     """
-    return to_image(_figure(data, factors), "svg", style={**STYLE, "svg.fonttype": "none"})
+    return for_page(_figure(data, factors))
 
 
 def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
@@ -129,21 +128,20 @@ def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
     values = data.factors.get(across, [""])
     has_numbers = numbers_of(values) is not None and len(values) > 1
     rows = data.overall()
-    height = 6.5 if has_numbers else 2.5 + 2 * max(0.35 * len(values), 1.0)
-    legend = math.ceil(rows[lines[0]].nunique() / 3) if lines else 0  # its rows
+    height = 6.5 if has_numbers else 2.5 + 3 * max(0.35 * len(values), 1.0)
+    legend = math.ceil(rows[lines[0]].nunique() / 2) if lines else 0  # its rows
     figure = new_figure(WIDTH, height + 0.3 * legend)
-    grid = figure.subplots(2, 3, sharex=has_numbers, sharey=not has_numbers)
+    grid = figure.subplots(3, 2, sharex=has_numbers, sharey=not has_numbers)
     for (region, title), error, axis in zip(REGIONS.items(), MAES, grid.flat, strict=True):
         axis.set_title(title if region in ("lattice", "sources", "field") else title.split(" (")[0])
         axis.grid(alpha=0.3)
         _draw(axis, rows, error, across, values, lines, has_numbers)
-    for axis in grid[1] if has_numbers else ():
+    for axis in grid[-1] if has_numbers else ():
         axis.set_xlabel(textwrap.fill(name_of(across), LONGEST_LINE))
-    for axis in grid[:, 0] if has_numbers else grid[1]:
+    for axis in grid[:, 0] if has_numbers else grid[-1]:
         axis.set(**{"ylabel" if has_numbers else "xlabel": "mean absolute error"})
     if lines:
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        legend_above(figure)
     return figure
 
 

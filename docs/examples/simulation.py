@@ -149,39 +149,43 @@ def table(frames: list[Frame], seconds: dict[str, list]) -> str:
     return "\n".join([*lines, ""])
 
 
-def draw_errors(frames: list[Frame], ways: list[str], path: Path) -> None:
+def draw_errors(frames: list[Frame], ways: list[str]) -> Figure:
     """The largest error over the steps."""
-    figure = Figure(figsize=(4.5, 3.6), layout="constrained")  # on a phone, too, it can be read
+    figure = Figure(figsize=(5.25, 4), layout="constrained")  # on a phone, too, it can be read
     axes = figure.add_subplot(xlabel="step", ylabel="largest error [mmHg]", yscale="log")
     for way in ways:
-        style: dict[str, Any] = {"label": way.replace("`", "")}
+        style: dict[str, Any] = {"label": way.replace("`", ""), "linewidth": 1.2}
         if WAYS[way] is by_surrogate:  # on the line of the same constants: both are seen
             style |= {"linestyle": (0, (3, 5)), "linewidth": 1, "color": "black"}
         axes.plot(1 + np.arange(len(frames)), errors(frames, way), **style)
-    figure.legend(fontsize=8.5, ncols=2, loc="outside upper center")
-    figure.savefig(path, metadata={"Date": None})
+    figure.legend(fontsize=9.5, ncols=2, loc="outside upper center", frameon=False)
+    return figure
 
 
 def animate(frames: list[Frame], path: Path) -> None:
-    """Cells, their oxygen, and what lagged uptake makes of it, in at most 30 frames."""
-    frames = frames[:: -(-len(frames) // 30)]
-    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    """Cells, their oxygen, and what lagged uptake makes of it, in at most 20 frames."""
+    frames = frames[:: -(-len(frames) // 20)]
+    grey = "#767676"  # legible on white and on black
+    figure = Figure(figsize=(5.25, 5.2), layout="constrained", facecolor="none")
     oxygen = {"cmap": matplotlib.colormaps["RdBu_r"].resampled(20), "vmin": -VESSEL, "vmax": VESSEL}
     shown: dict[str, Any] = dict.fromkeys(["cells", "exact", "uptake of the last field"])
-    for axes, name in zip(figure.subplots(1, 3), shown, strict=True):
+    *panels, last = figure.subplots(2, 2).ravel()
+    for axes, name in zip(panels, shown, strict=True):
         look = {"cmap": "Greys", "vmin": 0, "vmax": 1} if name == "cells" else oxygen
         shown[name] = axes.imshow(frames[0][name], interpolation="nearest", **look)
-        axes.set_title(name.replace(" of", "\nof"), fontsize=11)  # legible on a phone
+        axes.set_title(name, fontsize=10, color=grey)
         axes.set_axis_off()
-    bar = figure.colorbar(shown["exact"], ax=figure.axes, shrink=0.7)
-    bar.set_label("mmHg, blue is below 0", fontsize=11)
+    last.set_axis_off()
+    bar = figure.colorbar(shown["exact"], ax=last, fraction=0.2, aspect=12)
+    bar.set_label("mmHg, blue is below 0", fontsize=10, color=grey)
+    bar.ax.tick_params(color=grey, labelcolor=grey)
 
     def draw(frame: dict) -> list:
         for name, picture in shown.items():
             picture.set_data(frame[name])
         return list(shown.values())
 
-    FuncAnimation(figure, draw, frames).save(path, PillowWriter(fps=8), dpi=110)
+    FuncAnimation(figure, draw, frames).save(path, PillowWriter(fps=5), dpi=110)
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -196,8 +200,8 @@ def main(steps: int, side: int, output: str) -> None:
     place = Path(output)
     place.mkdir(parents=True, exist_ok=True)
     (place / "table.md").write_text(table(frames, seconds), encoding="utf-8")
-    draw_errors(frames, list(WAYS), place / "errors.svg")
-    animate(frames, place / "cells.gif")
+    draw_errors(frames, list(WAYS)).savefig(place / "errors.svg")
+    animate(frames, place / "cells.webp")
     click.echo(table(frames, seconds))
 
 

@@ -5,28 +5,30 @@ It needs `make docs`, `pip install '.[browser]'` and Chromium (Debian: `apt-get 
 
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 from PIL import Image
 
+from diffkeras.reporting.style import MIDDLE
 from docs.browser import PAGE, Point, browser_path, choose, draw, opened
+from docs.pictures.saving import save_animation
 
-PICTURE = Path(__file__).parents[1] / "images" / "playground.webp"
-WIDTH = 520  # pixels, so that its letters are legible on a phone
-FRAME, LAST_FRAME = 90, 2500  # durations [milliseconds]
-QUALITY = 60
+WIDTH = 504  # pixels, so that its letters are legible on a phone
+FRAME, LAST_FRAME = 250, 2500  # durations [milliseconds]
+EACH = 3  # of so many moves, one is shown
 
 # Two maps per row, without anything else
 IN_ROWS = """
 body > * { display: none !important; }
-body { background: white !important; padding: 4px; }
-body > .playground { display: block !important; font-size: 15px; }
+body { background: none !important; padding: 4px; }
+body > .playground { display: block !important; font-size: 15px; --side: 1fr !important; }
 body > .playground > :not(.maps) { display: none !important; }
-.playground .maps { grid-template-columns: repeat(2, 1fr) !important; gap: 10px; }
-"""
+.playground .maps { grid-template-columns: repeat(2, 1fr) !important; }
+.playground figure:first-child { grid-column: auto !important; }
+.playground * { color: MIDDLE !important; }
+""".replace("MIDDLE", MIDDLE)
 MOVE = "document.body.append(document.getElementById('diffkeras-playground'))"
-CHOICES = {"side": "128", "preset": "empty", "surrogate": "saturating_tissue"}
+CHOICES = {"side": "64", "preset": "empty", "surrogate": "saturating_tissue"}
 
 # what is drawn: the kind, the strength, the radius, and lines of the pointer
 STROKES: Sequence[tuple[str, float, int, Sequence[Sequence[Point]]]] = (
@@ -50,7 +52,7 @@ def frames() -> Iterator[Image.Image]:
             choose(view, "strength", str(strength))
             choose(view, "radius", str(radius))
             for _ in draw(view, kind, lines):
-                yield Image.open(io.BytesIO(maps.screenshot())).convert("RGB")
+                yield Image.open(io.BytesIO(maps.screenshot(omit_background=True)))
 
 
 def draw_animation() -> None:
@@ -59,8 +61,6 @@ def draw_animation() -> None:
         raise click.ClickException(f"there is no {PAGE}; run `make docs` first")
     if browser_path() is None:
         raise click.ClickException("Chromium isn't installed; on Debian: apt-get install chromium")
-    first, *others = frames()
-    durations = [FRAME] * len(others) + [LAST_FRAME]
-    how = {"save_all": True, "append_images": others, "duration": durations, "loop": 0}
-    first.save(PICTURE, quality=QUALITY, method=6, **how)
-    click.echo(f"{PICTURE}: {1 + len(others)} frames, {PICTURE.stat().st_size / 1000:.0f} kB")
+    shown = [*frames()][::-EACH][::-1]
+    path = save_animation("playground", shown, [FRAME] * (len(shown) - 1) + [LAST_FRAME])
+    click.echo(f"{path}: {len(shown)} frames, {path.stat().st_size / 1000:.0f} kB")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
 import diffkeras as dk
@@ -16,9 +15,10 @@ from diffkeras.evaluation.methods import SET, of_surrogate
 from diffkeras.reporting import figures
 from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import Run
-from docs.pictures.phone import write_pictures
-from docs.pictures.site import DOCS, readme_figure
+from docs.pictures.saving import IMAGES, save
+from docs.pictures.site import DOCS
 
+CASES = 1  # the worst one is enough for a page
 COLUMNS = {**ERRORS, "relative_l2": "relative L2", "milliseconds": "ms per image"}
 
 
@@ -26,7 +26,6 @@ def draw(run_dir: Path) -> None:
     """Write all pictures and tables of the quickstart's run, and of the runs beside it."""
     draw_report(run_dir)
     write_source_images()
-    readme_figure().savefig(DOCS / "images" / "tissue.png")
     draw_predictions(run_dir)
     for ending in ("", "_corrected", "_production"):
         name, run = f"quickstart{ending}", run_dir.with_name(f"{run_dir.name}{ending}")
@@ -37,13 +36,14 @@ def draw(run_dir: Path) -> None:
 
 
 def draw_report(run_dir: Path) -> None:
-    """Two figures of the report of an evaluated run, drawn from its results."""
+    """Two figures of the report of an evaluated run, drawn from its results, with fewer cases."""
     run = Run.open(run_dir)
+    config = run.config().with_overrides({"evaluation.cases": CASES})
     errors = pd.read_csv(run_dir / "evaluation" / "examples.csv")
     errors = errors[~errors["method"].str.endswith(SET)]
     save("error_per_count", error_per_count_figure(errors))
     methods = of_surrogate(dk.load_surrogate(run_dir), run).methods[:1]
-    cases = draw_cases(errors, methods, TestImages(run.config(), run.data_dir()))
+    cases = draw_cases(errors, methods, TestImages(config, run.data_dir()))
     save("worst_cases", cases["worst_cases"])
 
 
@@ -61,19 +61,13 @@ def draw_predictions(run_dir: Path) -> None:
     save("surrogate", figures.case_figure(cases))
 
 
-def save(name: str, figure: Figure) -> None:
-    """Write a figure, also for phones, without transparency, which makes the files smaller."""
-    for path in write_pictures(figure, DOCS / "images" / f"{name}.png"):
-        Image.open(path).convert("RGB").save(path, optimize=True)
-
-
 def write_source_images() -> None:
     """Grey images of discs, 0 to 255, as examples for `diffkeras solve` and `diffkeras predict`."""
     cells = dk.sample_sources(12, (128, 128), radius=(2, 6), rng=np.random.default_rng(2))
     discs = dk.sample_sources(4, (64, 64), radius=5, rng=np.random.default_rng(3))
     for name, sources, lattice in (("cells", cells, (128, 128)), ("discs", discs, (64, 64))):
         grey = np.rint(sources.image(lattice) * 255).astype(np.uint8)
-        Image.fromarray(grey).save(DOCS / "images" / f"{name}.png", optimize=True)
+        Image.fromarray(grey).save(IMAGES / f"{name}.png", optimize=True)
 
 
 def results(run_dir: Path) -> str:

@@ -2,7 +2,7 @@
 
     diffkeras-benchmark compare … --output benchmarks/results/scoreboard
 
-measures it again. The build of the documentation makes tables and chart.
+measures it again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
+from diffkeras.reporting.figures import legend_above
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, WIDTH, new_figure
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import read_json
 from diffkeras_benchmark.classical import WARM
 from diffkeras_benchmark.learned import TOLERANCES
 from diffkeras_benchmark.tables import conditions
 from diffkeras_benchmark.verdicts import milliseconds, tied
-from docs.pictures.phone import WIDTH
 
 BOARD = Path(__file__).parents[2] / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
 HEAD = (
@@ -59,9 +59,9 @@ def tables(board: Mapping[str, Any]) -> dict[str, str]:
     return {"verdicts": text, "proven": markdown_table(PROVEN_HEAD, proven)}
 
 
-def chart(problems: Sequence[Mapping[str, Any]], width: float) -> Figure:
+def chart(problems: Sequence[Mapping[str, Any]]) -> Figure:
     """Ratios of times, surrogate to fastest classical method; left of 1 the surrogate is faster."""
-    figure = new_figure(width, 4.8)
+    figure = new_figure(WIDTH, 4.8)
     axis = figure.subplots()
     for place, problem in enumerate(problems):
         for size, marker in zip(problem["pareto"], "os", strict=False):
@@ -77,13 +77,12 @@ def chart(problems: Sequence[Mapping[str, Any]], width: float) -> Figure:
     names = [f"{p['problem'].replace('_', ' ')}, {p['side']}²" for p in problems]
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
-    axis.set(xscale="log", xlabel="time of the surrogate / fastest classical method")
+    axis.set(xscale="log", xlabel="time of the surrogate / fastest method")
     ticks = (0.5, 1, 2, 5, 10)
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside upper center", ncols=2 if width > WIDTH else 1, frameon=False)
-    return figure
+    return legend_above(figure)
 
 
 def verdict_of(problem: Mapping[str, Any], size: str) -> Verdict | None:

@@ -1,11 +1,12 @@
-"""The site's pictures and tables that need no trained runs, made while the documentation is built.
+"""The site's pictures that need no trained runs: of the solver, of shipped surrogates, of results.
 
-They are pictures of the solver and of the shipped surrogates, and pictures and tables of results
-that are in the repository. They lie in docs/made, with the pictures for phones beside them.
+The build of the documentation also writes tables of results, into docs/made.
 """
 
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 import diffkeras as dk
 from benchmarks.arbiter.__main__ import draw as arbiter_figure
@@ -22,52 +22,30 @@ from benchmarks.architectures import CURVES, ERROR
 from benchmarks.solver_scaling import exponent, varies
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import figures
-from diffkeras.reporting.figures import log_ticks, new_axis
-from diffkeras.reporting.style import NO_VALUE, new_figure, series_style
+from diffkeras.reporting.figures import legend_above, log_ticks, new_axis
+from diffkeras.reporting.style import NO_VALUE, WIDTH, new_figure, series_style
 from docs.pictures import scoreboard
-from docs.pictures.phone import WIDTH, write_phone_picture, write_pictures
+from paper.figures import FIGURES
+from paper.figures import draw as draw_finding
 
 DOCS = Path(__file__).parents[1]
 MADE = DOCS / "made"
 RESULTS = DOCS.parent / "benchmarks" / "results"
-FRAMEWORKS = ("train_in_jax", "train_in_pytorch")  # pages that the build does not run
 # of docs/data.md
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
 
 
 def make(folder: Path = MADE) -> None:
-    """Write all pictures and tables."""
+    """Write the tables."""
     folder.mkdir(exist_ok=True)
-    for name, figure in {
-        "boundaries": boundaries_figure(),
-        "tissues": tissues_figure(),
-        "sides": tissues_figure({"physics.boundary": SIDES}),
-        "oxygen": oxygen_figure(),
-        "reading_profiles": reading_profiles(),
-        "reading_fields": reading_fields(),
-        "bounds": bounds_figure(),
-        "solver_scaling": scaling_figure(),
-        "learning_curves": learning_curves_figure(),
-    }.items():
-        write_pictures(figure, folder / f"{name}.png", 100)
-    write_phone_picture(readme_figure(), folder / "tissue.png")
-    write_pictures(arbiter_figure(steady_fields()), folder / "arbiter.png", 100, {})
-    for name in FRAMEWORKS:  # one panel of four, as a thumbnail
-        with Image.open(DOCS / "images" / f"{name}.png") as picture:
-            width, height = picture.size
-            picture.crop((width // 4, 0, width // 2, height)).save(folder / f"{name}.png")
-    board = scoreboard.read()
-    chart = scoreboard.chart(board["problems"], 9.0)
-    narrow = scoreboard.chart(board["problems"], WIDTH)
-    write_pictures(chart, folder / "scoreboard.png", narrow=narrow)
-    for name, text in scoreboard.tables(board).items():
+    for name, text in scoreboard.tables(scoreboard.read()).items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def boundaries_figure() -> Figure:
     """One problem under each boundary."""
     sources = dk.sample_sources(4, (64, 96), rng=np.random.default_rng(5))
-    figure = new_figure(10, 6.4)
+    figure = new_figure(WIDTH, 4.6)
     for axis, boundary in zip(
         figure.subplots(2, 2).ravel(),
         ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")),
@@ -75,10 +53,10 @@ def boundaries_figure() -> Figure:
     ):
         field = dk.solve(sources.image((64, 96)), boundary=boundary).field
         picture = axis.imshow(field, vmin=0, vmax=1, interpolation="nearest")
-        title = boundary if isinstance(boundary, str) else "rows {}, columns {}".format(*boundary)
+        title = boundary if isinstance(boundary, str) else "rows {},\ncolumns {}".format(*boundary)
         axis.set(title=title, xlabel="column", ylabel="row")
         axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
-    figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
+    figure.colorbar(picture, ax=figure.axes, location="bottom", aspect=40, label="u")
     return figure
 
 
@@ -99,7 +77,7 @@ def oxygen_figure() -> Figure:
     )
     names: dict[str, Any] = {}
     exec(example.partition("\n\n\nfor ")[0], names)  # without the loop that prints
-    figure = new_figure(6.5, 5.4)
+    figure = new_figure(WIDTH, 4.4)
     axis = figure.subplots()
     picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
     axis.set(xlabel="x [µm]", ylabel="y [µm]")
@@ -114,8 +92,9 @@ def readme_figure() -> Figure:
     names: dict[str, Any] = {}
     exec(example.partition("\nprint(")[0], names)
     figure = names["tissue"].plot(unit="µm", field_unit="µM")
-    figure.set_size_inches(10.5, 3.3)  # legible where README is as narrow as on GitHub
-    figure.set_layout_engine("constrained", w_pad=0.15)
+    figure.set_size_inches(WIDTH, 4.9)
+    for text in figure.texts:
+        text.set_text(textwrap.fill(text.get_text(), 70))
     return figure
 
 
@@ -131,15 +110,16 @@ def reading_profiles() -> Figure:
     disc = dk.Sources.from_lists([256], [256], [radius], [1.0]).image((512, 512))
     fixed, production = both_readings(disc, medium)
     distance = np.arange(-100, 101)
-    figure = new_figure(10, 3.6)
-    for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
+    figure = new_figure(WIDTH, 5.4)
+    panels = figure.subplots(2, sharex=True)
+    for axis, scale in zip(panels, ("linear", "log"), strict=True):
         axis.axvspan(-radius, radius, color="#e8e8e8", label="disc")
         axis.plot(distance, production[256, distance + 256], "-", label="production")
         axis.plot(distance, fixed[256, distance + 256], "--", label="fixed value")
-        axis.set(xlabel="distance from the centre [lattice steps]", ylabel="u", yscale=scale)
+        axis.set(ylabel="u", yscale=scale)
         axis.grid(alpha=0.3)
-    axis.legend()
-    return figure
+    axis.set_xlabel("distance from the centre [lattice steps]")
+    return legend_above(figure, 3)
 
 
 def reading_fields() -> Figure:
@@ -153,8 +133,10 @@ def reading_fields() -> Figure:
         ("production", production, "viridis", 0.0, 1.0),
         ("fixed values − production", fixed - production, "RdBu_r", -span, span),
     )
-    figure = new_figure(10, 4)
-    for axis, (title, field, colors, low, high) in zip(figure.subplots(1, 3), panels, strict=True):
+    figure = new_figure(WIDTH, 5.6)
+    *axes, last = figure.subplots(2, 2).ravel()
+    last.set_axis_off()
+    for axis, (title, field, colors, low, high) in zip(axes, panels, strict=True):
         picture = axis.imshow(field, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=title, xticks=[0, 511], yticks=[0, 511])
         figure.colorbar(picture, ax=axis, location="bottom", aspect=14)
@@ -167,8 +149,10 @@ def bounds_figure() -> Figure:
     example = surrogate.config.recipe(5).example("test", 0)
     prediction, truth = surrogate.predict(example.source_image), example.field
     certificate = prediction.certificate
-    figure = new_figure(10, 3.4)
-    *maps, scatter = figure.subplots(1, 3)
+    figure = new_figure(WIDTH, 6.6)
+    grid = figure.add_gridspec(2, 2, height_ratios=(2.4, 3.6))
+    maps = [figure.add_subplot(grid[0, place]) for place in range(2)]
+    scatter = figure.add_subplot(grid[1, :])
     corrected = certificate.corrected
     shown = (
         ("prediction", abs(prediction.field - truth), certificate.node_bound),
@@ -184,20 +168,20 @@ def bounds_figure() -> Figure:
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
         axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
         scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
-    figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
+    figure.colorbar(picture, ax=maps, location="bottom", aspect=40, extend="min")
     scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
     scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
     scatter.grid(alpha=0.3)
-    scatter.legend(fontsize=9, loc="upper left")
+    scatter.legend(loc="lower right")
     return figure
 
 
 def scaling_figure() -> Figure:
     """Time of a solve against discs and lattice, from the table of `benchmarks.solver_scaling`."""
     table = pd.read_csv(RESULTS / "solver_scaling.csv")
-    figure = new_figure(10, 4)
-    panels = figure.subplots(1, 2, sharey=True)
+    figure = new_figure(WIDTH, 6.0)
+    panels = figure.subplots(2)
     for index, (series, rows) in enumerate(table.groupby("series", sort=False)):
         points, seconds = [*zip(rows["side"], rows["discs"], strict=True)], [*rows["time [s]"]]
         panels[1 - varies(points)].loglog(
@@ -206,8 +190,9 @@ def scaling_figure() -> Figure:
             label=f"{series}: exponent {exponent(points, seconds):.2f}",
             **series_style(index),
         )
-    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one thread")
+    panels[0].set(xlabel="discs n")
     panels[1].set(xlabel="nodes per side N")
+    figure.supylabel("time of solve [s], one thread", fontsize=10)
     sides = sorted({*table["side"]})
     panels[1].set_xticks(sides, [str(side) for side in sides])
     panels[1].minorticks_off()
@@ -219,11 +204,28 @@ def scaling_figure() -> Figure:
 
 def learning_curves_figure() -> Figure:
     """Errors against numbers of examples, from the table of `benchmarks.architectures`."""
-    figure, axis = new_axis(7, 4.5)
+    figure, axis = new_axis(height=4.2)
     table = pd.read_csv(RESULTS / "learning_curves.csv")
     for index, (name, *errors) in enumerate(table.itertuples(index=False)):
         axis.plot(CURVES, errors[: len(CURVES)], label=name, **series_style(index))
     axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
     log_ticks(axis, "x")
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    return figure
+    return legend_above(figure)
+
+
+# what is drawn without a trained run, by the name of its file in docs/images
+PICTURES: dict[str, Callable[[], Figure]] = {
+    "arbiter": lambda: arbiter_figure(steady_fields()),
+    "boundaries": boundaries_figure,
+    "bounds": bounds_figure,
+    "learning_curves": learning_curves_figure,
+    "oxygen": oxygen_figure,
+    "reading_fields": reading_fields,
+    "reading_profiles": reading_profiles,
+    "scoreboard": lambda: scoreboard.chart(scoreboard.read()["problems"]),
+    "sides": partial(tissues_figure, {"physics.boundary": SIDES}),
+    "solver_scaling": scaling_figure,
+    "tissue": readme_figure,
+    "tissues": tissues_figure,
+    **{f"paper/{name}": partial(draw_finding, name) for name in FIGURES},
+}

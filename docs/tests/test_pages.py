@@ -7,7 +7,9 @@ pictures of the pages stay in the folders of the tests.
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from docs import browser
 
@@ -26,6 +28,10 @@ MISSING = (
     "[...document.images].filter((i) => i.offsetParent && i.complete && !i.naturalWidth)"
     ".map((i) => i.src)"
 )
+LINKS = "article a[href^='#']:not(.headerlink)"  # to other parts of the page
+HEIGHTS = "[...document.querySelectorAll(`article img`)].map((i) => i.offsetHeight)"
+MOST_OFF = 120  # pixels from the top of the screen, of which a phone's header takes some
+WHITE = 128  # a brightness that no margin of a picture has on a dark page
 SCREENS = f"document.documentElement.scrollHeight / {HEIGHT}"
 
 pytestmark = pytest.mark.slow
@@ -67,3 +73,57 @@ def test_pages_fit_on_the_screen(width, chromium, tmp_path):
             wrong.append(f"{name} has {screens:.0f} screens")
     view.close()
     assert not wrong, "\n".join(wrong)
+
+
+def page_of(chromium: Any, name: str, width: int = 1300, **context: Any) -> Any:
+    is_phone = width < browser.PHONE
+    size: Any = {"width": width, "height": HEIGHT}
+    view = chromium.new_page(viewport=size, is_mobile=is_phone, has_touch=is_phone, **context)
+    view.goto((SITE / f"{name}.html").resolve().as_uri())
+    return view
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_links_land_on_the_headings_that_they_name(width, chromium):
+    view = page_of(chromium, "does_the_paper_hold", width)
+    targets = dict.fromkeys(view.eval_on_selector_all(LINKS, "(all) => all.map((a) => a.hash)"))
+    view.close()
+    assert len(targets) > 5
+    off = {}
+    for target in targets:
+        view = page_of(chromium, "does_the_paper_hold", width)  # without pictures loaded before
+        view.locator(f"article a[href='{target}']").first.click()
+        view.wait_for_timeout(600)  # pictures near the screen load meanwhile
+        heading = f"document.getElementById('{target[1:]}').querySelector('h1, h2, h3')"
+        top = view.evaluate(f"{heading}.getBoundingClientRect().top")
+        is_last = view.evaluate("scrollY + innerHeight >= document.body.scrollHeight - 2")
+        if not (0 <= top <= MOST_OFF or (is_last and 0 <= top < HEIGHT)):
+            off[target] = round(top)
+        view.close()
+    assert off == {}
+
+
+@pytest.mark.parametrize("name", ["does_the_paper_hold", "physics", "index", "in_a_simulation"])
+def test_pictures_have_their_height_before_they_are_loaded(name, chromium):
+    view = page_of(chromium, name)
+    before = view.evaluate(HEIGHTS)
+    view.evaluate(LOADED)
+    assert before == view.evaluate(HEIGHTS)
+    assert min(before) > 100
+    view.close()
+
+
+@pytest.mark.parametrize("name", ["does_the_paper_hold", "physics", "index", "in_a_simulation"])
+def test_pictures_are_dark_on_a_dark_page(name, chromium, tmp_path):
+    view = page_of(chromium, name, color_scheme="dark")
+    view.evaluate(LOADED)
+    bright = []
+    for place, picture in enumerate(view.locator("article img").all()):
+        path = tmp_path / f"{place}.png"
+        picture.screenshot(path=path)
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"))
+        if np.concatenate([grey[1], grey[-2], grey[:, 1], grey[:, -2]]).mean() > WHITE:
+            bright.append(picture.get_attribute("src"))
+    view.close()
+    assert bright == []

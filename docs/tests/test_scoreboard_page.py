@@ -90,7 +90,7 @@ def test_learned_rounds_take_a_fifth_to_a_third_of_the_time_of_the_solver():
 
 def test_the_chart_has_the_ratios_of_the_table():
     board = scoreboard.read()
-    (axis,) = scoreboard.chart(board["problems"], 9.0).axes
+    (axis,) = scoreboard.chart(board["problems"]).axes
     drawn = {f"{line.get_xdata()[0]:.2g}" for line in axis.lines}
     for found in board["problems"]:
         assert {row[7] for row in scoreboard.verdict_rows(found)} <= drawn

@@ -79,7 +79,8 @@ def test_the_preview_draws_fields_and_maps_of_tissues(
     assert diffkeras(*words, *tissue).exit_code == 0
     fields, maps = ([axes for axes in figure.axes if axes.images] for figure in drawn)
     assert len(fields) == 4, "both examples of two source counts"
-    assert [axes.get_title() for axes in maps] == ["diffusivity D", "decay γ", "field u"]
+    titles = [f"n = 2, {name}" for name in ("diffusivity D", "decay γ", "field u")]
+    assert [axes.get_title() for axes in maps] == titles
     assert [path.name for path in tmp_path.iterdir()] == [name or "preview.png"]
 
 

@@ -157,7 +157,9 @@ def test_the_report_has_what_makes_sense_and_needs_no_other_file(evaluated, kind
     assert [part for part in (*absent, "{{", "url(", "@import") if part in html] == []
     sources = re.findall(r"<(?:img|script|iframe|link)[^>]*?(?:src|href)=[\"']([^\"']*)", html)
     assert len(sources) >= 6
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(re.match(r"data:image/(png|svg\+xml);base64,", source) for source in sources)
+    answer, title, table = (html.index(tag) for tag in ('<p id="answer">', "<h2>", "<table>"))
+    assert answer < title < table
     assert "nan" not in re.sub(r"base64,[^\"']*", "", html).lower().split()
 
 
@@ -168,7 +170,7 @@ def test_the_files_are_complete_and_agree(evaluated):
     assert plain.metrics["test_examples"] == 10
     assert "wall-clock time" in plain.metrics["clock"]
     found = re.search(
-        r"Baselines with a smaller lattice MAE than the surrogate: (.*?)\.</p>", plain.report
+        r"Baselines with a smaller lattice MAE than the surrogate: (.*?)\.</strong>", plain.report
     )
     mae = {method: by_count["all"]["mae"] for method, by_count in plain.found.metrics.items()}
     assert found

@@ -58,7 +58,8 @@ def eagerly() -> Iterator[None]:
 def quick_figures() -> Iterator[None]:
     """Figures are made, but neither rows of examples nor image files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("diffkeras.evaluation.report.to_image", lambda *words: b"no picture")
+        for drawn in ("to_image", "for_page"):
+            patch.setattr(f"diffkeras.evaluation.report.{drawn}", lambda *words: b"no picture")
         patch.setattr("diffkeras.evaluation.figures.case_figure", lambda cases: None)
         patch.setattr("diffkeras.reporting.style.to_png", lambda figure: b"no picture")
         yield

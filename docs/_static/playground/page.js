@@ -16,9 +16,9 @@
   const MAPS = {
     exact: "Exact field", predicted: "Prediction", error: "True error", bound: "Proven bound",
   };
-  const HELP = "Draw with the mouse, or with a finger on the first map. "
-    + '<span class="keys">With the keyboard: arrow keys move (with Shift by 5 nodes), '
-    + "Space draws, Ctrl+Z undoes.</span>";
+  const HELP = '<span class="keys">Draw with the mouse, or with the keyboard: arrow keys move (with '
+    + "Shift by 5 nodes), Space draws, Ctrl+Z undoes.</span>"
+    + '<span class="fingers">Draw on the first map: tap, or start sideways. Up and down scrolls.</span>';
 
   const option = (value, text = value, chosen = false) =>
     `<option value="${value}"${chosen ? " selected" : ""}>${text}</option>`;
@@ -43,11 +43,11 @@
         <i class="marker" hidden></i></div>
       <canvas class="scale" data-part="${name}Scale" aria-hidden="true"></canvas>
       <div class="ends">${isError
-    ? "<span>10⁻⁶</span><span>10⁻³</span><span>1 of the largest value</span>"
+    ? "<span>10⁻⁶</span><span>10⁻³</span><span>1<span class='wide'> of the largest value</span></span>"
     : `<span>0</span><span data-part="${name}Most"></span>`}</div>
     </figure>`;
 
-  const layout = () => `
+  const layout = () => `<div class="controls">
     <fieldset class="kinds"><legend>Draw</legend>${kindButtons().join("")}</fieldset>
     <div class="tools">
       ${slider("strength", "strength", 'min="0.1" max="1" step="0.05"', 1)}
@@ -71,9 +71,9 @@
       </div>
     </details>
     <p class="help" id="playground-help">${HELP}</p>
+    <p class="read" data-part="read"></p></div>
     <div class="maps">${Object.entries(MAPS).map(([name, label]) =>
     figure(name, label, name === "error" || name === "bound")).join("")}</div>
-    <p class="read" data-part="read"></p>
     <p class="verdict" data-part="verdict"></p>
     <p class="heard" data-part="heard" role="status"></p>
     <textarea data-part="program" readonly hidden rows="14" spellcheck="false"
@@ -82,7 +82,7 @@
   class Playground {
     constructor(root) {
       this.root = root;
-      root.classList.add("playground");
+      root.classList.add("playground", navigator.maxTouchPoints ? "for-fingers" : "for-mice");
       root.innerHTML = layout();
       this.parts = {};
       for (const part of root.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
@@ -177,7 +177,8 @@
       return isInside ? [row, column] : null;
     }
 
-    /* A finger draws on the first map only, so that a page can be scrolled on the others. */
+    /* A finger draws on the first map only, where the browser leaves it strokes that start sideways
+       (touch-action in the style). It takes over the other ones, to scroll: then nothing is drawn. */
     listenToPointer(canvas, isFirst) {
       const on = (event, act) => canvas.addEventListener(event, act);
       on("pointerdown", (event) => {
@@ -195,7 +196,11 @@
         if (event.pointerId !== this.pen) return;
         if (node) this.drawTo(node); else this.penAt = null;
       });
-      for (const event of ["pointerup", "pointercancel"]) on(event, () => { this.pen = null; });
+      on("pointerup", () => { this.pen = null; });
+      on("pointercancel", (event) => {
+        if (event.pointerId === this.pen) this.undo();
+        this.pen = null;
+      });
       on("pointerleave", () => this.point(null));
     }
 

@@ -52,7 +52,7 @@ def holding(step):
 # %%
 # Where the lattice follows the shape, it converges with the second order of the step.
 steps = np.array([0.4, 0.2, 0.1, 0.05])
-axis = plt.subplots(figsize=(5.6, 4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 3.8), layout="constrained")[1]
 for case, order in ((wall, 1.8), (producing, 1.8), (holding, 0.6)):
     errors = [np.abs(case(step)).mean() for step in steps]
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]

@@ -53,17 +53,17 @@ assert errors[-1] < errors[0] / 4
 # %%
 # The field on the finest lattice.
 shown = np.where(radius <= WALL, solution.field, np.nan)
-axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 plt.colorbar(axis.imshow(shown, extent=(-45, 45, -45, 45)), label="oxygen [mmHg]")
 axis.set(title="Step 0.5 µm", xlabel="µm", ylabel="µm")
 
 # %%
 # The field beside the formula, and the largest error at each step.
-middle, right = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")[1]
-middle.plot(radius[between], solution.field[between], ".", ms=2, label="lattice, step 0.5 µm")
-middle.plot(line := np.linspace(CAPILLARY, WALL), krogh(line), "k", label="Krogh's formula")
-middle.set(title="Over the distance", xlabel="distance from the axis [µm]", ylabel="mmHg")
-middle.legend()
-right.plot(steps, errors, "o-")
-right.set(title="Largest error", xlabel="step [µm]", ylabel="mmHg", xlim=0, ylim=0)
+upper, lower = plt.subplots(2, 1, figsize=(5.25, 6), layout="constrained")[1]
+upper.plot(radius[between], solution.field[between], ".", ms=2, label="lattice, step 0.5 µm")
+upper.plot(line := np.linspace(CAPILLARY, WALL), krogh(line), "k", label="Krogh's formula")
+upper.set(title="Over the distance", xlabel="distance from the axis [µm]", ylabel="mmHg")
+upper.legend()
+lower.plot(steps, errors, "o-")
+lower.set(title="Largest error", xlabel="step [µm]", ylabel="mmHg", xlim=0, ylim=0)
 plt.show()

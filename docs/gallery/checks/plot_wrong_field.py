@@ -36,14 +36,14 @@ for name, certificate in certificates.items():
 
 # %%
 # The bound of the smoothed field.
-axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 plt.colorbar(axis.imshow(certificates["smoothed"].node_bound, cmap="magma"), label="|error| ≤")
 axis.set(title="Proven bound, smoothed", xlabel="column", ylabel="row")
 
 # %%
 # All fields, their errors and their bounds.
-figure, axes = plt.subplots(3, 4, figsize=(12, 8.4), layout="constrained")
-for row, (name, field) in zip(axes, wrong.items(), strict=True):
+figure, axes = plt.subplots(6, 2, figsize=(5.25, 13), layout="constrained")
+for row, (name, field) in zip(axes.reshape(3, 4), wrong.items(), strict=True):
     true, bound = np.abs(field - exact), certificates[name].node_bound
     row[0].imshow(field, vmin=0, vmax=1)
     for axis, values in zip(row[1:3], (true, bound), strict=True):
@@ -53,5 +53,5 @@ for row, (name, field) in zip(axes, wrong.items(), strict=True):
     row[3].axline((1e-3, 1e-3), (1e-2, 1e-2), color="k", linewidth=0.8)
     row[3].set(xlabel="true error", ylabel="bound", xlim=(1e-6, None), ylim=(1e-6, None))
     for axis, title in zip(row, ("Field", "True error", "Proven bound", "Each node"), strict=True):
-        axis.set_title(f"{title}, {name}")
+        axis.set_title(f"{title},\n{name}")
 plt.show()

@@ -63,9 +63,10 @@ assert max(10 * equal / sizes[by_abc.argmin()], 3 * errors[-1] / by_abc.min()) <
 
 # %%
 # Errors against the number of solutions.
+plt.figure(figsize=(5.25, 4))
 plt.loglog(sizes, by_abc, ".-", label="ABC")
 plt.loglog(work, errors, ".-", label="gradients")
 plt.axhline(errors[0], color="0.6", zorder=0, label="middle of the ranges")
-plt.title("Error of ten parameters against the number of solutions"), plt.legend()
+plt.title("Error of ten parameters"), plt.legend()
 plt.xlabel("solutions of the model"), plt.ylabel("error of the logarithms (0.1: about 10 %)")
 plt.show()

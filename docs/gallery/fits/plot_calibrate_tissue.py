@@ -57,12 +57,12 @@ print(f"{hits} of 6 rates lie in the middle 95 % of their samples")
 assert hits >= 4
 # %%
 # The tissue, its probes (red), and the posteriors beside the true rates.
-axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 plt.colorbar(axis.imshow(basis.fields(true)), label="oxygen [mmHg]")
 axis.contour(tumour | immune, [0.5], colors="w")
 axis.plot(columns[3::6, 3::6], rows[3::6, 3::6], "r.")
 axis.set(title="Tumour and immune cells", xlabel="column, 10 µm each", ylabel="row")
-axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")[1]
+axes = plt.subplots(3, 2, figsize=(5.25, 5.6), layout="constrained")[1]
 for axis, name, chain, value in zip(axes.flat, ranges, samples.T, true, strict=True):
     axis.hist(chain, 25, range=ranges[name], color="0.7")
     axis.axvline(value, color="r")

@@ -66,8 +66,8 @@ def show(axis, title, values, label, **style):
 
 
 map_of = {"label": "diffusivity [nodes²/s]", "cmap": "cividis", "vmin": 0, "vmax": 1.2}
-show(plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1], "Found", found, **map_of)
-axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")[1]
+show(plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1], "Found", found, **map_of)
+axes = plt.subplots(2, 1, figsize=(5.25, 7.6), layout="constrained")[1]
 show(axes[0], "True", true, **map_of)
 show(axes[1], "Measured, from the left", measured[0], "drug [concentration]")
 plt.show()

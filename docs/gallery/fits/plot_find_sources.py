@@ -56,7 +56,7 @@ assert (np.abs(fit.x - true) < 4 * errors).all()
 
 # %%
 # The path of the three sources.
-axes = plt.subplots(figsize=(6, 5), layout="constrained")[1]
+axes = plt.subplots(figsize=(5.25, 4.4), layout="constrained")[1]
 plt.colorbar(axes.imshow(measured), label="signal [concentration]")
 axes.set(title="From wrong guesses to the sources", xlabel="column", ylabel="row")
 axes.plot(steps[..., 1], steps[..., 0], "w.-", linewidth=1)

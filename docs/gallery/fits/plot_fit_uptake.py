@@ -55,12 +55,12 @@ assert hits >= 26
 
 # %%
 # The measured field, and the fitted rates.
-axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 plt.colorbar(axis.imshow(measured), label="oxygen [mmHg]")
 for cell in cells:
     axis.contour(cell, [0.5], colors="w", linewidths=0.8)
 axis.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", ylabel="row")
-axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 axis.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
 axis.axline((15, 15), slope=1, color="0.6", zorder=0)
 axis.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")

@@ -58,7 +58,7 @@ assert shares[1] < shares[0] / 5
 # %%
 # After and before: the tumour (white), and 5 mmHg of oxygen (red).
 for name in ("After", "Before"):
-    figure, axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")
     field = solutions[name].field
     picture = axis.imshow(field, vmin=0, vmax=40, extent=(-5, 635, 635, -5))
     figure.colorbar(picture, label="oxygen [mmHg]")

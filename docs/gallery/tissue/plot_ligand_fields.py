@@ -53,17 +53,18 @@ assert reached[0] < reached[-1]
 
 # %%
 # The spots, with the counts of all ligands.
-axis = plt.subplots(figsize=(5, 4.6), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.6), layout="constrained")[1]
 plt.colorbar(axis.scatter(*places.T[::-1], c=counts.sum(axis=1), s=6), label="counts")
 axis.set(title="Spots", xlabel="µm", ylabel="µm", aspect="equal", ylim=(1200, 0))
 
 # %%
 # The fields of all ligands at 100 µm, and the field of one at each length (0.5 in white).
-axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")[1]
-for axis, name, solution in zip(axes, LIGANDS, scan[100.0], strict=True):
+axes = plt.subplots(2, 2, figsize=(5.25, 5.4), layout="constrained")[1].flat
+for axis, name, solution in zip(axes, LIGANDS, scan[100.0], strict=False):
     axis.imshow(solution.field, extent=(0, 1200, 1200, 0))
     axis.set(title=f"{name}, 100 µm", xlabel="µm")
-axes = plt.subplots(1, 4, figsize=(13, 3.4), layout="constrained")[1]
+axes[-1].axis("off")
+axes = plt.subplots(2, 2, figsize=(5.25, 5.4), layout="constrained")[1].flat
 for axis, (length, solutions) in zip(axes, scan.items(), strict=True):
     axis.imshow(solutions[1].field, vmin=0, vmax=8, extent=(0, 1200, 1200, 0))
     axis.contour(solutions[1].field, [0.5], colors="w", extent=(0, 1200, 0, 1200))

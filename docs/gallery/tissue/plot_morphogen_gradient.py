@@ -57,11 +57,11 @@ def show(axis, title):
     axis.set(title=title, xlabel="µm", ylabel="µm")
 
 
-show(plt.subplots(figsize=(8, 3), layout="constrained")[1], [*shown][-1])
+show(plt.subplots(figsize=(5.25, 2.3), layout="constrained")[1], [*shown][-1])
 
 # %%
 # The fates of equal cells, for both releases, and the gradients.
-axes = plt.subplots(3, 1, figsize=(8, 7.4), layout="constrained")[1]
+axes = plt.subplots(3, 1, figsize=(5.25, 6.4), layout="constrained")[1]
 show(axes[0], "Release 1"), show(axes[1], "Release 2")
 for title, field in shown.items():
     axes[2].semilogy(np.arange(200) * STEP + STEP / 2, field[30], label=title)

@@ -52,7 +52,7 @@ assert solution.error_bound < 0.02
 # The middle plane on the finest lattice.
 middle = len(tumour) // 2
 places, field = (np.arange(len(tumour)) + 0.5) * step - BOX / 2, solution.field[middle]
-axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")[1]
 plt.colorbar(axis.pcolormesh(places, places, field, vmin=0), label="oxygen [mmHg]")
 axis.contour(places, places, tumour[middle], [0.5], colors="w")
 axis.contour(places, places, field, [LIMIT], colors="r")
@@ -60,7 +60,7 @@ axis.set(title="Tumour (white), 8 mmHg (red)", xlabel="µm", ylabel="µm", aspec
 
 # %%
 # The same along a line through the centre.
-axis = plt.subplots(figsize=(6, 3.4), layout="constrained")[1]
+axis = plt.subplots(figsize=(5.25, 3.4), layout="constrained")[1]
 axis.plot(places, field[middle])
 axis.axvspan(-RADIUS, RADIUS, color="0.9")
 axis.axhline(LIMIT, color="r", linewidth=1)

@@ -53,11 +53,11 @@ def show(axis, title, values, **style):
     axis.set(title=title, xlabel="µm")
 
 
-show(plt.subplots(figsize=(6, 4.4), layout="constrained")[1], "Drug", solution.field, vmax=1)
+show(plt.subplots(figsize=(5.25, 3.8), layout="constrained")[1], "Drug", solution.field, vmax=1)
 
 # %%
 # The medium, the field of its means, and the proven bound of that field's error.
-axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")[1]
+axes = plt.subplots(3, 1, figsize=(4.4, 9), layout="constrained")[1]
 shown = {
     "Diffusivity [µm²/s]": (diffusivity, {"cmap": "Greys_r"}),
     "Drug, mean medium": (average.field, {"vmin": 0, "vmax": 1}),

@@ -63,12 +63,12 @@ def show(axis, generation, field):
     return picture
 
 
-figure, axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
+figure, axis = plt.subplots(figsize=(5.25, 4.2), layout="constrained")
 figure.colorbar(show(axis, *solutions[-1]), label="oxygen [mmHg]")
 
 # %%
 # Smaller trees, and the share of the tissue below 5 mmHg.
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+figure, axes = plt.subplots(3, 1, figsize=(4.4, 9), layout="constrained")
 for axis, solved in zip(axes, solutions[:6:2], strict=True):
     picture = show(axis, *solved)
 figure.colorbar(picture, ax=axes, label="oxygen [mmHg]")

@@ -61,12 +61,12 @@ def show(axis, name):
     return axis.imshow(fields[name], vmin=0, vmax=40, extent=(0, 400, 300, 0))
 
 
-figure, axis = plt.subplots(figsize=(5.6, 4), layout="constrained")
+figure, axis = plt.subplots(figsize=(5.25, 3.8), layout="constrained")
 figure.colorbar(show(axis, [*walls][-1]), label="concentration", extend="max")
 
 # %%
 # All walls.
-figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), layout="constrained")
+figure, axes = plt.subplots(3, 2, figsize=(5.25, 6.4), layout="constrained")
 for axis, name in zip(axes.flat, walls, strict=True):
     picture = show(axis, name)
 figure.colorbar(picture, ax=axes, label="concentration", extend="max")

@@ -63,6 +63,7 @@ assert error < 10
 
 # %%
 # The law that the network has found, in new images.
+plt.figure(figsize=(5.25, 4))
 plt.plot(np.linspace(0, 1), true_uptake(np.linspace(0, 1)), label="true")
 plt.plot(new.ravel(), found.ravel(), ".", markersize=2, label="learned from fields")
 plt.gca().set(xlabel="density of cells", ylabel="uptake [1/s]", title="The law, in new images")

@@ -6,10 +6,10 @@ Here sources produce and walls absorb, so a field is a convolution of the source
 mirror images. One layer learns the kernel from 400 fields. JAX isn't installed where the
 documentation is built: ``make test-frameworks`` runs this page.
 
-.. image:: /images/train_in_jax.png
+.. image:: /images/train_in_jax.webp
 """
 
-# sphinx_gallery_thumbnail_path = "made/train_in_jax.png"
+# sphinx_gallery_thumbnail_path = "images/train_in_jax.webp"
 import tempfile
 
 import jax
@@ -56,8 +56,8 @@ error = abs(predicted - exact)
 print(f"of {exact.max():.3f}, {error.max():.6f} wrong, proven at most {bound.max():.6f}")
 assert (error <= bound + split.bounds[-1] * unit).all()
 panels = {"exact": exact, "predicted": predicted, "true error": error, "proven bound": bound}
-figure = plt.figure(figsize=(13, 3.2), layout="constrained")
+figure = plt.figure(figsize=(5.25, 4.6), layout="constrained")
 for place, (name, values) in enumerate(panels.items(), 1):
-    axes = figure.add_subplot(1, 4, place, title=name)
+    axes = figure.add_subplot(2, 2, place, title=name)
     figure.colorbar(axes.imshow(values))
 plt.show()

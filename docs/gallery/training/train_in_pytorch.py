@@ -6,10 +6,10 @@ A network in PyTorch
 of them. PyTorch isn't installed where the documentation is built: ``make test-frameworks`` runs
 this page.
 
-.. image:: /images/train_in_pytorch.png
+.. image:: /images/train_in_pytorch.webp
 """
 
-# sphinx_gallery_thumbnail_path = "made/train_in_pytorch.png"
+# sphinx_gallery_thumbnail_path = "images/train_in_pytorch.webp"
 import tempfile
 
 import matplotlib.pyplot as plt
@@ -52,8 +52,8 @@ error = abs(predicted - exact)
 print(f"up to {error.max():.4f} wrong, proven at most {bound.max():.4f}")
 assert (error <= bound + split.bounds[-1]).all()
 panels = {"exact": exact, "predicted": predicted, "true error": error, "proven bound": bound}
-figure = plt.figure(figsize=(13, 3.2), layout="constrained")
+figure = plt.figure(figsize=(5.25, 4.6), layout="constrained")
 for place, (name, values) in enumerate(panels.items(), 1):
-    axes = figure.add_subplot(1, 4, place, title=name)
+    axes = figure.add_subplot(2, 2, place, title=name)
     figure.colorbar(axes.imshow(values))
 plt.show()
