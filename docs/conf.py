@@ -1,4 +1,4 @@
-"""Sphinx configuration. Configuration keys, commands and layers are read from the code."""
+"""Sphinx configuration. The pages are whole as plain Markdown; `_ext` says what the site adds."""
 
 import sys
 from pathlib import Path
@@ -12,8 +12,7 @@ sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
 import docs.quiet_tensorflow  # noqa: E402, F401
 
 from diffkeras import __version__  # noqa: E402
-from docs.pictures import site  # noqa: E402
-from paper.__main__ import write_all  # noqa: E402
+from docs.tables.of_code import GALLERY_FOLDERS  # noqa: E402
 
 project = "diffkeras"
 author = "The diffkeras authors"
@@ -31,14 +30,14 @@ extensions = [
     "markdown_docstrings",
     "mathml",
     "picture_sizes",
+    "plain_pages",
     "playground",
-    "tables_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
-exclude_patterns = ["_build", "examples/**", "gallery/**", "made/*", "results/*", "tests/*"]
+exclude_patterns = ["_build", "examples/**", "gallery/**", "results/*", "tests/*"]
 default_role = "code"
 
-myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 DESCRIPTION = (
     "Exact steady-state diffusion fields, fast surrogates, and a proven error bound for both."
@@ -65,9 +64,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "worked_examples",
     "filename_pattern": "plot_",
-    "subsection_order": [
-        f"gallery/{folder}" for folder in ("tissue", "checks", "fits", "training")
-    ],
+    "subsection_order": [f"gallery/{folder}" for folder in GALLERY_FOLDERS],
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": "picture_sizes.scraper",
     "capture_repr": (),  # only what a page prints
@@ -82,6 +79,7 @@ html_title = f"diffkeras {release}"
 html_logo = html_favicon = "_static/logo.svg"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
+html_extra_path = ["404.html"]
 html_css_files = ["diffkeras.css"]
 html_js_files = ["folds.js"]
 html_theme_options = {"top_of_page_buttons": []}
@@ -91,9 +89,7 @@ html_show_sourcelink = False
 
 
 def setup(app: Any) -> None:
-    """Make the pages' tables, and a picture for links: the last frame of README's animation."""
-    site.make()
-    write_all()
+    """Make a picture for links: the last frame of README's animation."""
 
     def write(app: Any, error: Exception | None) -> None:
         if error is None and app.builder.format == "html":

@@ -35,7 +35,6 @@ def _row(name: str, cost: Cost) -> list[str]:
     ]
 
 
-def write_costs(file: Path) -> None:
-    """Write the table."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{markdown_table(HEAD, list(rows()))}\n", encoding="utf-8")
+def table() -> str:
+    """The table in Markdown."""
+    return markdown_table(HEAD, list(rows()))

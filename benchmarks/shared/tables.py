@@ -97,8 +97,13 @@ def table_text(file: Path) -> str:
     """A table that `write_table` has written in Markdown, above its caption."""
     with file.open(encoding="utf-8", newline="") as lines:
         head, *rows = csv.reader(lines)
-    columns, captions = head[:-1], [without_versions(row.pop()) for row in rows]
+    columns, caption = head[:-1], caption_of([row.pop() for row in rows])
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
     texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
-    caption = with_versions(captions[0][0], [made_with for _, made_with in captions])
-    return f"{markdown_table(columns, rows, texts)}\n\n{caption}.\n"
+    return f"{markdown_table(columns, rows, texts)}\n\n{caption}\n"
+
+
+def caption_of(of_rows: Iterable[str]) -> str:
+    """The caption below a table, from those of its rows, which differ in their versions."""
+    captions = [without_versions(each) for each in of_rows]
+    return f"{with_versions(captions[0][0], [made_with for _, made_with in captions])}."

@@ -1,10 +1,11 @@
-"""The learned numbers of the playground's surrogates, from the models that the package ships.
+"""The playground in place of its page's picture, with the learned numbers of shipped surrogates.
 
-They are written into the built site as a classic script, because a page that is opened as a file
-can't read data.
+The numbers are written into the built site as a classic script, because a page that is opened as a
+file can't read data.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,33 @@ SURROGATES = ("tissue", "saturating_tissue")
 SCRIPT = Path("_static", "playground", "weights.js")
 
 
+PICTURE = re.compile(r"^!\[[^]]*\]\(images/playground\.webp\)$", re.MULTILINE)
+PARTS = ("equations", "multigrid", "problem", "proof", "surrogate", "weights")
+PARTS += ("drawing", "painting", "page")  # in the order in which they are loaded
+FOLDER = SCRIPT.parent.as_posix()
+PLAYGROUND = "\n".join(
+    [
+        "```{raw} html",
+        f'<link rel="stylesheet" href="{FOLDER}/playground.css">',
+        '<div id="diffkeras-playground">',
+        "<noscript>The playground needs JavaScript.</noscript></div>",
+        *(f'<script src="{FOLDER}/{part}.js"></script>' for part in PARTS),
+        "```",
+    ]
+)
+
+
 def setup(app: "Sphinx") -> dict[str, Any]:
-    """Write the script at the end of each build of pages."""
+    """Put the playground into its page, and write the script at the end of each build of pages."""
+    app.connect("source-read", _put)
     app.connect("build-finished", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _put(app: "Sphinx", name: str, source: list[str]) -> None:
+    if name == "playground":
+        source[0], pictures = PICTURE.subn(PLAYGROUND, source[0])
+        assert pictures == 1, "docs/playground.md has no picture of the playground"
 
 
 def _write(app: "Sphinx", error: Exception | None) -> None:

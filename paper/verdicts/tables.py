@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from pathlib import Path
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.text import markdown_table
@@ -89,17 +88,16 @@ def rule_rows() -> Iterator[list[str]]:
         yield [claim.name, claim.sentence, " ".join(text.split())]
 
 
-def write_tables(found: Sequence[Judged], directory: Path) -> None:
-    """Write the tables into a directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, head, rows in (
-        ("page", PAGE, page_rows(found)),
-        ("verdicts", ALL, all_rows(found)),
-        ("rules", RULES, rule_rows()),
-    ):
-        typeset = [[_typeset(cell) for cell in row] for row in rows]
-        table = markdown_table(head, typeset, texts=head)
-        (directory / f"{name}.md").write_text(f"{table}\n", encoding="utf-8")
+def tables(found: Sequence[Judged]) -> dict[str, str]:
+    """The tables of the pages in Markdown, by name."""
+    return {
+        name: markdown_table(head, [[_typeset(cell) for cell in row] for row in rows], texts=head)
+        for name, head, rows in (
+            ("findings", PAGE, page_rows(found)),
+            ("verdicts", ALL, all_rows(found)),
+            ("rules", RULES, rule_rows()),
+        )
+    }
 
 
 def _typeset(text: str) -> str:
@@ -107,8 +105,8 @@ def _typeset(text: str) -> str:
     return re.sub(r"(?<=\d)%", " %", re.sub(r"(?<![\w\d])-(?=\d)", "−", text))
 
 
-def write_errors(data: StudyData, file: Path) -> None:
-    """Write the errors of each setting of a study, means over its runs."""
+def errors_table(data: StudyData) -> str:
+    """The errors of each setting of a study, means over its runs."""
     names = data.settings()
     rows = [
         [
@@ -119,5 +117,4 @@ def write_errors(data: StudyData, file: Path) -> None:
             (values, group[list(ERRORS)].mean()) for values, group in data.overall.groupby(names)
         )
     ]
-    table = markdown_table(["setting", *ERRORS.values()], rows, texts=["setting"])
-    file.write_text(f"{table}\n", encoding="utf-8")
+    return markdown_table(["setting", *ERRORS.values()], rows, texts=["setting"])
