@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help house quickstart studies test test-slow test-machines test-wheel test-frameworks test-clients test-playground lint format docs pictures check clean
+.PHONY: help house quickstart studies test test-slow test-machines test-wheel test-frameworks test-clients test-playground lint format docs docs-tables pictures check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,9 @@ format: $(STAMP)  ## put the code into the project's format
 
 docs: $(STAMP)  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
+docs-tables: $(STAMP)  ## write the pages' tables from what was measured and from the code
+	$(BIN)/python -m docs.tables
 
 pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
 	$(BIN)/python -m docs.pictures runs
