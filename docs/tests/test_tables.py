@@ -1,4 +1,4 @@
-"""The pages as plain Markdown: their tables are those of today, their links land, nothing is raw."""
+"""The pages as plain Markdown: tables as their rows give them, links that land, nothing raw."""
 
 import re
 from pathlib import Path
