@@ -95,6 +95,8 @@ def setup(app: Any) -> None:
         if error is None and app.builder.format == "html":
             with Image.open(DOCS / "images" / "playground.webp") as animation:
                 animation.seek(animation.n_frames - 1)
-                animation.convert("RGB").save(Path(app.outdir, "_static", "preview.png"))
+                page = Image.new("RGBA", animation.size, "white")
+                page.alpha_composite(animation.convert("RGBA"))
+            page.convert("RGB").save(Path(app.outdir, "_static", "preview.png"))
 
     app.connect("build-finished", write)

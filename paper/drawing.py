@@ -31,12 +31,16 @@ def style(index: int) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)]}
 
 
-def panels(rows: int = 2, *, height: float = 1.9, **subplots: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of panels below each other, each so high [inches], as wide as a phone can show."""
+def panels(count: int, *, height: float = 1.7, **subplots: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of panels so high [inches], as wide as a phone can show.
+
+    They lie below each other, or beside each other if they share the vertical axis.
+    """
+    rows = 1 if subplots.get("sharey") else count
     with matplotlib.rc_context(STYLE):
         figure = new_figure(WIDTH, height * rows + 0.6, STYLE)
-        axes = figure.subplots(rows, 1, squeeze=False, **subplots)
-    return figure, [*axes[:, 0]]
+        axes = figure.subplots(rows, count // rows, squeeze=False, **subplots)
+    return figure, [*axes.flat]
 
 
 def log_axis(axis: Axes, which: str, fewest: int = 3) -> None:

@@ -53,17 +53,19 @@ def study(name: str) -> StudyData:
     return read(RESULTS / "studies" / name)
 
 
-def by_budget(draw: Callable[[Axes, StudyData, int, str], None], label: str) -> Figure:
+def by_budget(
+    draw: Callable[[Axes, StudyData, int, str], None], label: str, **subplots: Any
+) -> Figure:
     """Two panels, equal epochs and equal steps, with both lattices in each."""
-    figure, axes = panels(2, sharex=True, sharey=True)
+    figure, axes = panels(2, **subplots)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             draw(axis, study(name), index, lattice.partition(",")[0])
         axis.set_title(budget, loc="right")
-    axes[-1].set_xlabel("training examples")
+        log_axis(axis, "x")
+        log_axis(axis, "y")
+    figure.supxlabel("training examples", fontsize=10)
     figure.supylabel(label, fontsize=10)
-    log_axis(axes[0], "x")
-    log_axis(axes[0], "y")
     return figure
 
 
@@ -77,7 +79,7 @@ def more_data() -> Figure:
         means = found.ln_errors(SIZE)[found.sizes].mean()
         axis.plot(found.sizes, np.exp(means) / data.zeros(), color=COLORS[index], label=lattice)
 
-    return legend_above(by_budget(draw, "lattice MAE / that of zeros"))
+    return legend_above(by_budget(draw, "lattice MAE / that of zeros", height=2.1, sharey=True))
 
 
 def fluctuation() -> Figure:
@@ -91,7 +93,7 @@ def fluctuation() -> Figure:
         axis.errorbar(table.index, table["sd"], reach, capsize=2, label=label, **style(index))
         axis.legend(loc="lower left", bbox_to_anchor=(0, 0.96))
 
-    return by_budget(draw, "standard deviation of the MAE")
+    return by_budget(draw, "standard deviation of the MAE", sharex=True)
 
 
 def size_first() -> Figure:
@@ -116,7 +118,7 @@ def size_first() -> Figure:
 
 def logarithm() -> Figure:
     """Both laws with the means of the sizes, equal epochs."""
-    figure, axes = panels(2)
+    figure, axes = panels(2, height=2.1, sharey=True)
     for axis, (label, name) in zip(axes, EPOCHS.items(), strict=True):
         found, laws = plain(study(name)), laws_of(study(name))
         axis.plot(found.overall[SIZE], found.overall["mae"], ".", color="0.5", label="networks")
@@ -124,10 +126,11 @@ def logarithm() -> Figure:
             axis.plot(
                 found.sizes, laws.curves[law], ("-", "--")[index], c=COLORS[index], label=words
             )
-        axis.set(title=label, ylabel="lattice MAE")
+        axis.set_title(label)
         log_axis(axis, "x")
-        log_axis(axis, "y")
-    axes[-1].set_xlabel("training examples")
+    log_axis(axes[0], "y")
+    axes[0].set_ylabel("lattice MAE")
+    figure.supxlabel("training examples", fontsize=10)
     return legend_above(figure, 3)
 
 
@@ -148,7 +151,7 @@ def training_time() -> Figure:
 
 def source_counts() -> Figure:
     """The error of each surrogate on each number of sources, relative to the best one."""
-    figure, axes = panels(2, sharex=True)
+    figure, axes = panels(2, height=2.2, sharey=True)
     titles = {"production": "source_counts_production_reduced"}
     titles |= {"fixed values": "source_counts_reduced"}
     for axis, (title, name) in zip(axes, titles.items(), strict=True):
@@ -158,9 +161,10 @@ def source_counts() -> Figure:
             ratios = [np.exp(table[variant] - table.min()) for table in tables.values()]
             label = variant if variant == "joint" else variant.removeprefix("only ")
             axis.plot(list(tables), ratios, label=f"on {label}", **style(index))
-        axis.set(title=title, ylabel="MAE / that of the best")
+        axis.set_title(title)
         log_axis(axis, "y")
-    axes[-1].set_xlabel("sources in the test images")
+    axes[0].set_ylabel("MAE / that of the best")
+    figure.supxlabel("sources in the test images", fontsize=10)
     return legend_above(figure, 4)
 
 
@@ -203,13 +207,13 @@ def edge_cases() -> Figure:
 
 def architecture() -> Figure:
     """The errors of other architectures, relative to the encoder-decoder."""
-    figure, axes = panels(2, height=1.3)
+    figure, axes = panels(2, height=1.4, sharey=True)
     for axis, budget in zip(axes, ("parameters", "time"), strict=True):
         forest(axis, variants(study(f"architectures_production_{budget}_64")))
         equal = "epochs" if budget == "parameters" else "CPU time"
-        axis.set_title(f"equal weights and {equal}")
+        axis.set_title(f"equal weights\nand {equal}")
         log_axis(axis, "x")
-    axes[-1].set_xlabel("MAE / encoder-decoder's")
+    figure.supxlabel("MAE / encoder-decoder's", fontsize=10)
     return figure
 
 
@@ -233,7 +237,7 @@ def speed() -> Figure:
 
 def number_of_sources() -> Figure:
     """The error against the number of sources."""
-    figure, axes = panels(2, sharex=True, sharey=True)
+    figure, axes = panels(2, height=2.1, sharey=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         data = study(names["128², " + budget])
         runs = plain(data).runs
@@ -242,15 +246,16 @@ def number_of_sources() -> Figure:
             means = {n: rows["mae"].mean() for n, rows in by_count(chosen)}
             label = f"{size:,} examples"
             axis.plot(list(means), list(means.values()), label=label, **style(index))
-        axis.set(title=f"128², {budget}", ylabel="lattice MAE", ylim=(0, None))
+        axis.set(title=f"128², {budget}", ylim=(0, None))
         axis.locator_params(axis="x", integer=True)
-    axes[-1].set_xlabel("sources")
+    axes[0].set_ylabel("lattice MAE")
+    figure.supxlabel("sources", fontsize=10)
     return legend_above(figure)
 
 
 def near_the_sources() -> Figure:
     """The error on the sources against that on the lattice, both relative to zeros."""
-    figure, axes = panels(2, height=2.2)
+    figure, axes = panels(2, height=2.1, sharey=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             data = study(name)
@@ -263,14 +268,14 @@ def near_the_sources() -> Figure:
         axis.set_title(budget)
         log_axis(axis, "x")
         log_axis(axis, "y")
-    axes[-1].set_xlabel("lattice MAE / that of zeros")
+    figure.supxlabel("lattice MAE / that of zeros", fontsize=10)
     figure.supylabel("MAE on the sources / that of zeros", fontsize=10)
     return legend_above(figure)
 
 
 def weights() -> Figure:
     """What the tanh weight does to the error in each region."""
-    figure, axes = panels(2, height=2.2, sharex=True)
+    figure, axes = panels(2, height=2.1, sharey=True)
     for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
         for index, (lattice, name) in enumerate(names.items()):
             found = weighted_losses(study(name))
@@ -278,7 +283,7 @@ def weights() -> Figure:
             forest(axis, shown, index, 0.2 * index - 0.1, lattice.partition(",")[0])
         axis.set(title=budget, xscale="log", xlim=(0.4, 2.5))
         log_axis(axis, "x")
-    axes[-1].set_xlabel("MAE with the tanh weight / without")
+    figure.supxlabel("MAE with the tanh weight / without", fontsize=10)
     return legend_above(figure)
 
 
@@ -293,14 +298,14 @@ def losses_and_transforms() -> Figure:
 
 def placements_of_sources() -> Figure:
     """The errors outside of the placement trained on."""
-    figure, axes = panels(2, height=2.1)
+    figure, axes = panels(2, height=2.0, sharey=True)
     for axis, name in zip(axes, ("placements_production", "placements"), strict=True):
         found = placements(study(f"{name}_reduced"))
         forest(axis, {f"{trained} on {tested}": r for (trained, tested), r in found.items()})
         title = "production" if "production" in name else "fixed values"
         axis.set_title(title)
         log_axis(axis, "x")
-    axes[-1].set_xlabel("MAE / that of the one trained there")
+    figure.supxlabel("MAE / that of the one trained there", fontsize=10)
     return figure
 
 
@@ -316,7 +321,7 @@ def hard() -> Figure:
 def scale() -> Figure:
     """The relative error against the steps, with the chosen rate and its prediction, and with the
     paper's rate."""
-    figure, axes = panels(2, height=2.3, sharex=True, sharey=True)
+    figure, axes = panels(2, height=2.4, sharey=True)
     for axis, rate in zip(axes, (RATE, PAPERS_RATE), strict=True):
         rows = rows_of(RESULTS / ROWS, rate)
         rows = rows[rows["patches"] == rows["patches"].max()]
@@ -324,21 +329,22 @@ def scale() -> Figure:
             for _, run in group.sort_values("step").groupby("seed"):
                 axis.plot(run["step"], run["relative_mae"], **style(index))
             axis.plot([], [], label=f"{side}²", **style(index))
-        axis.set(ylabel="lattice MAE / that of zeros", title=f"learning rate {rate:g}")
+        axis.set_title(f"learning rate {rate:g}")
         log_axis(axis, "x")
         log_axis(axis, "y")
     *_, predicted = known_prediction()["relative_mae"].values()
     axes[0].vlines(
         LAST_STEP, predicted["low"], predicted["high"], color="0.2", linewidth=3, alpha=0.4
     )
-    axes[-1].set_xlabel("steps")
+    axes[0].set_ylabel("lattice MAE / that of zeros")
+    figure.supxlabel("steps", fontsize=10)
     return legend_above(figure, 4)
 
 
 def required_training() -> Figure:
     """The error on the paper's images against the steps, for each sampling in training."""
     found = sampled(RESULTS / ROWS)
-    figure, axes = panels(len(found), height=2.1, sharex=True, sharey=True)
+    figure, axes = panels(len(found), sharex=True)
     for axis, (label, rows) in zip(axes, found.items(), strict=True):
         for index, (sources, group) in enumerate(rows.groupby("sources")):
             for _, run in group.sort_values("step").groupby("seed"):

@@ -29,6 +29,15 @@ MISSING = (
     ".map((i) => i.src)"
 )
 LINKS = "article a[href^='#']:not(.headerlink)"  # to other parts of the page
+TOP = (
+    "(id) => { const part = document.getElementById(id);"
+    " return (part.querySelector('h2, h3') || part).getBoundingClientRect().top; }"
+)
+SETTLED = """new Promise((done) => {
+  let last = -1;
+  const look = () => (scrollY === last ? done() : ((last = scrollY), setTimeout(look, 300)));
+  look();
+})"""
 HEIGHTS = "[...document.querySelectorAll(`article img`)].map((i) => i.offsetHeight)"
 MOST_OFF = 120  # pixels from the top of the screen, of which a phone's header takes some
 WHITE = 128  # a brightness that no margin of a picture has on a dark page
@@ -93,9 +102,8 @@ def test_links_land_on_the_headings_that_they_name(width, chromium):
     for target in targets:
         view = page_of(chromium, "does_the_paper_hold", width)  # without pictures loaded before
         view.locator(f"article a[href='{target}']").first.click()
-        view.wait_for_timeout(600)  # pictures near the screen load meanwhile
-        heading = f"document.getElementById('{target[1:]}').querySelector('h1, h2, h3')"
-        top = view.evaluate(f"{heading}.getBoundingClientRect().top")
+        view.evaluate(SETTLED)  # pictures near the screen load meanwhile
+        top = view.evaluate(TOP, target[1:])
         is_last = view.evaluate("scrollY + innerHeight >= document.body.scrollHeight - 2")
         if not (0 <= top <= MOST_OFF or (is_last and 0 <= top < HEIGHT)):
             off[target] = round(top)
