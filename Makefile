@@ -59,7 +59,7 @@ test-clients: $(STAMP)  ## install AnnData as well, and test the examples for ot
 test-playground: $(STAMP)  ## open the pages of `make docs` and draw on the playground in headless Chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
 	@mkdir -p docs/_build
-	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground docs/tests/test_playground.py docs/tests/test_playground_page.py docs/tests/test_pages.py
+	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground docs/tests/test_playground.py docs/tests/test_playground_page.py docs/tests/test_pages.py docs/tests/test_site.py
 	@ls docs/_build/playground/*[0-9]/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules
@@ -73,6 +73,7 @@ format: $(STAMP)  ## put the code into the project's format
 	$(BIN)/ruff format .
 
 docs: $(STAMP)  ## build the documentation into docs/_build/html
+	$(BIN)/python -m docs.tables --check
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 docs-tables: $(STAMP)  ## write the pages' tables from what was measured and from the code
@@ -87,4 +88,4 @@ house: $(STAMP)  ## count files and lines by room, and the files that three call
 check: lint test docs  ## all that CI runs
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/made docs/worked_examples
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/worked_examples

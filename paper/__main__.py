@@ -1,9 +1,9 @@
-"""Make what the pages on the paper show, from the committed rows: tables and costs.
+"""Make what the pages show of the paper, from the committed rows: tables and figures.
 
-    python -m paper                              # the build of the documentation does it too
+    python -m paper                              # a minute or two
     python -m paper --from saved_models/studies  # copy the rows of finished studies first
 
-It writes into paper/results/findings, which is not committed. `make pictures` draws the figures.
+It writes into the pages of docs, and into docs/images/paper.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
@@ -14,11 +14,10 @@ from pathlib import Path
 import click
 
 from diffkeras import DiffkerasError
-from paper.costs import write_costs
-from paper.figures import BENCHMARKS, RESULTS
-from paper.study_data import STUDY_FILE, read_study
-from paper.verdicts.claims import judged
-from paper.verdicts.tables import write_errors, write_tables
+from docs.pictures.saving import save
+from docs.tables import write
+from paper.figures import FIGURES, RESULTS, draw
+from paper.study_data import STUDY_FILE
 
 ROWS = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv")  # of a study, what is committed
 
@@ -33,15 +32,6 @@ def copy_rows(source: Path, studies: Path) -> None:
                 shutil.copyfile(file, target / file.name)
 
 
-def write_all(directory: Path = RESULTS / "findings") -> None:
-    """Write all tables into a directory."""
-    write_tables(list(judged(RESULTS, BENCHMARKS)), directory)
-    write_errors(
-        read_study(RESULTS / "studies" / "optimizers_reduced"), directory / "optimizers.md"
-    )
-    write_costs(directory / "costs.md")
-
-
 @click.command(help=str(__doc__).partition("\n")[0])
 @click.option(
     "--from",
@@ -53,7 +43,9 @@ def main(source: Path | None) -> None:
     try:
         if source is not None:
             copy_rows(source, RESULTS / "studies")
-        write_all()
+        write()
+        for name in FIGURES:
+            save(f"paper/{name}", draw(name))
     except DiffkerasError as error:
         raise click.ClickException(str(error)) from error
 

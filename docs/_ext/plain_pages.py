@@ -5,6 +5,7 @@
 - Links between `<!-- contents -->` and `<!-- end of contents -->` are the tables of contents, each
   bold text of a list the caption of one.
 - Links to programs of docs/gallery lead to the pages that are made of them.
+- Links to Markdown outside docs lead to the file.
 - Links of names such as `dk.solve` to pages of the reference lead to the place of the name there.
 - Tables that are made (`docs.tables`) have the class "measured".
 """
@@ -26,6 +27,7 @@ README = """```{include} ../README.md
 CONTENTS = re.compile(r"^<!-- contents -->\n(.*?)^<!-- end of contents -->$", re.M | re.S)
 GROUP = re.compile(r"^- \*\*(.*?):?\*\*", re.MULTILINE)
 PAGE = re.compile(r"\]\(([\w/]+)\.(?:md|rst)\)")
+OUTSIDE = re.compile(r"\[([^]`]+)\]\((\.\./[\w./-]+\.md)\)")
 PROGRAM = re.compile(r"\]\(gallery/(\w+/\w+)\.py\)")
 NAME = re.compile(r"\[`(dk|diffkeras)(\.[\w.]+)`\]\(api_\w+\.md\)")
 
@@ -42,6 +44,7 @@ def built(name: str, page: str) -> str:
         page = README + page[page.index("\n## ") + 1 :]
     page = PROGRAM.sub(r"](worked_examples/\1.rst)", page)
     page = page.replace("](gallery/README.md)", "](worked_examples/index.rst)")
+    page = OUTSIDE.sub(r"{download}`\1 <\2>`", page)
     page = NAME.sub(r"{py:obj}`\1\2 <diffkeras\2>`", page)
     page = CONTENTS.sub(lambda found: f"{found[1]}\n{_trees(found[1])}", page)
     return BLOCK.sub(lambda found: _measured(found[2]), page)

@@ -1,7 +1,4 @@
-"""The site's pictures that need no trained runs: of the solver, of shipped surrogates, of results.
-
-The build of the documentation also writes tables of results, into docs/made.
-"""
+"""The site's pictures that need no trained runs: of solver, shipped surrogates and results."""
 
 import re
 import textwrap
@@ -29,17 +26,9 @@ from paper.figures import FIGURES
 from paper.figures import draw as draw_finding
 
 DOCS = Path(__file__).parents[1]
-MADE = DOCS / "made"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 # of docs/data.md
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
-
-
-def make(folder: Path = MADE) -> None:
-    """Write the tables."""
-    folder.mkdir(exist_ok=True)
-    for name, text in scoreboard.tables(scoreboard.read()).items():
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def boundaries_figure() -> Figure:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.shared.tables import FIGURE, caption_of
 from diffkeras.reporting.text import markdown_table
+from diffkeras.system.atomic_files import write_text
 
 ROOT = Path(__file__).parents[2]
 END = "<!-- end of table -->"
@@ -39,6 +40,20 @@ def pages() -> list[Path]:
 def sources(page: Path) -> list[str]:
     """What the tables of a page are made from."""
     return [found[1] for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+def outdated() -> dict[Path, str]:
+    """The text of each page whose tables are not as they are made now."""
+    made = {page: rewritten(page) for page in pages()}
+    return {page: text for page, text in made.items() if text != page.read_text(encoding="utf-8")}
+
+
+def write() -> list[Path]:
+    """Rewrite the pages whose tables are old; which."""
+    changed = outdated()
+    for page, text in changed.items():
+        write_text(page, text)
+    return [*changed]
 
 
 def rewritten(page: Path) -> str:

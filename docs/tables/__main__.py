@@ -8,20 +8,18 @@ import docs.quiet_tensorflow  # noqa: F401
 
 import click
 
-from diffkeras.system.atomic_files import write_text
-from docs.tables import ROOT, pages, rewritten
+from docs.tables import ROOT, outdated, write
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--check", is_flag=True, help="Change nothing; fail if a page differs.")
 def main(check: bool) -> None:  # noqa: D103 - its help is above
-    changed = {page: text for page in pages() if (text := rewritten(page)) != page.read_text()}
-    if check and changed:
-        names = ", ".join(str(page.relative_to(ROOT)) for page in changed)
-        raise click.ClickException(f"tables are not of today; run `make docs-tables`: {names}")
-    for page, text in changed.items():
-        write_text(page, text)
-        click.echo(page.relative_to(ROOT))
+    if check and (old := outdated()):
+        names = ", ".join(str(page.relative_to(ROOT)) for page in old)
+        raise click.ClickException(f"these pages have old tables; run `make docs-tables`: {names}")
+    if not check:
+        for page in write():
+            click.echo(page.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import dataclasses
 import doctest
 import math
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -189,31 +188,6 @@ def test_a_configuration_plans_data_that_fit_or_says_that_it_is_a_part(text, tmp
     assert needed < LARGEST_DATA
 
 
-def test_links_to_files_of_the_repository_lead_somewhere():
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), (page.name, target)
-
-
-def anchors_of(page: Path) -> set[str]:
-    """The anchors that a repository viewer gives the headings of a page; Sphinx gives the same."""
-    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    words = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
-    return {re.sub(r"[^\w\- ]", "", word).replace(" ", "-") for word in words}
-
-
-def test_links_to_parts_of_pages_lead_to_headings():
-    lost = []
-    for page in PAGES:
-        links = re.findall(r"\]\(([^)#: ]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
-        for target, anchor in links:
-            other = page.parent / target if target else page
-            if other.suffix == ".md" and anchor not in anchors_of(other):
-                lost.append((page.name, target, anchor))
-    assert lost == []
-
-
 @pytest.mark.parametrize(
     ("module", "some"),
     [
@@ -267,8 +241,7 @@ def test_every_key_of_a_configuration_is_described():
     from diffkeras.config import Config
     from diffkeras.studies.study_file import StudyConfig
     from diffkeras.system.section import keys_of
-
-    description_of = runpy.run_path(str(DOCS / "_ext" / "tables_from_code.py"))["description_of"]
+    from docs.tables.of_code import description_of
 
     def undescribed(section: type) -> list[str]:
         found = [f.name for f in dataclasses.fields(section) if not description_of(section, f)]
@@ -279,23 +252,3 @@ def test_every_key_of_a_configuration_is_described():
         return found
 
     assert undescribed(Config) == undescribed(StudyConfig) == []
-
-
-def test_the_build_fails_if_a_page_shows_a_file_that_is_missing(tmp_path):
-    paths = [str(DOCS / "_ext"), str(ROOT)]
-    (tmp_path / "conf.py").write_text(
-        f"import sys\nsys.path[:0] = {paths}\nroot_doc = 'page'\n"
-        "extensions = ['myst_parser', 'tables_from_code']\n"
-    )
-    (tmp_path / "page.md").write_text(
-        "# Page\n\n```{image} none.png\n```\n\n```{measured} none.md\n```\n"
-    )
-    recipe = re.search(r"sphinx-build (.*) -b html", (ROOT / "Makefile").read_text())
-    assert recipe
-    words = [*recipe[1].split(), "-b", "dummy", str(tmp_path), str(tmp_path / "site")]
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", *words], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 1
-    assert "image file not readable: none.png" in run.stderr
-    assert re.search(r"there is no table .*none\.md", run.stderr)

@@ -1,64 +1,96 @@
-"""The pages as plain Markdown: tables as their rows give them, links that land, nothing raw."""
+"""The tables in the pages are as they are made from the rows and from the code."""
 
-import re
+import csv
+import os
 from pathlib import Path
 
 import pytest
 
-from docs.tables import BLOCK, ROOT, pages, rewritten, sources
+from benchmarks.shared.tables import CAPTION
+from docs.tables import BLOCK, ROOT, pages, sources, table
 
-PAGES = pages()
-RAW = re.compile(
-    r"^ *(?:```|:::)\{(\w[\w-]*)\}|(?:^|[\s(])\{([a-z:-]+)\}`|^\(([\w-]+)\)=$", re.MULTILINE
+SLOW = ("findings", "verdicts", "costs")  # of many studies: seconds each
+
+
+def tables() -> list[pytest.ParameterSet]:
+    return [
+        pytest.param(page, source, marks=[pytest.mark.slow] if source in SLOW else [])
+        for page in pages()
+        for source in sources(page)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "source"),
+    tables(),
+    ids=lambda part: str(part.relative_to(ROOT)) if isinstance(part, Path) else part,
 )
-CODE = re.compile(r"^( *)```[^`]*?^\1```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]+))?\)")
+def test_the_table_of_a_page_is_as_it_is_made_now(page, source):
+    """Otherwise run `make docs-tables`."""
+    shown = {found[1]: found[2].strip() for found in BLOCK.finditer(page.read_text())}
+    assert shown[source] == table(source, page).strip()
 
 
-def names(pages):
-    return [str(page.relative_to(ROOT)) for page in pages]
+def test_each_table_of_a_page_has_both_comments():
+    """A page that names a source without an end would keep old figures."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        number = len(sources(page))
+        assert text.count("<!-- table: ") == text.count("<!-- end of table -->") == number, page
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if sources(p)], ids=lambda page: page.stem)
-def test_tables_are_those_of_the_rows_and_of_the_code(page):
-    assert page.read_text(encoding="utf-8") == rewritten(page), "run `make docs-tables`"
+@pytest.fixture
+def page(tmp_path):
+    """A page beside a folder with a measured table and a text."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "rows").mkdir()
+    with (tmp_path / "rows" / "times.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ["method", "time", "rank", "note", CAPTION],
+                ["solve", "1", "", "exact", "one machine"],
+                ["predict", "2", "", "fast", "one machine"],
+            ]
+        )
+    (tmp_path / "rows" / "card.md").write_text(
+        "See [a](other.md#part), [b](https://example.org) and [c](#here).\n"
+    )
+    return tmp_path / "docs" / "page.md"
 
 
-def test_a_table_that_is_not_of_today_is_seen(tmp_path, monkeypatch):
-    page = tmp_path / "page.md"
-    source = ROOT / "benchmarks" / "results" / "solver.csv"
-    page.write_text(f"<!-- table: {source} -->\n\nan older one\n\n<!-- end of table -->\n")
-    assert "| " in rewritten(page)
+def test_empty_columns_are_left_out(page):
+    assert table("../rows/times.csv", page).split("\n") == [
+        "| method | time | note |",
+        "| --- | ---: | --- |",
+        "| solve | 1 | exact |",
+        "| predict | 2 | fast |",
+        "",
+        "one machine.",
+    ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_no_directive_or_role_is_raw(page):
-    if page.stem.startswith("api"):
-        return
-    for found in RAW.finditer(page.read_text(encoding="utf-8")):
-        pytest.fail(f"{page.name}: {found[0]!r} is raw in plain Markdown")
+def test_a_comment_leaves_columns_out_and_makes_columns_of_rows(page):
+    lines = table("../rows/times.csv; without: note; transposed", page).split("\n")
+    assert lines[0] == "| method | solve | predict |"
+    assert lines[2:4] == ["| time | 1 | 2 |", ""]
+    link = f"[times.csv](..{os.sep}rows/times.csv)".replace(os.sep, "/")
+    assert lines[4] == f"one machine. All columns: {link}."
 
 
-def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings by GitHub's rule, and those that it sets itself."""
-    text = page.read_text(encoding="utf-8")
-    found = set(re.findall(r'<a id="([\w-]+)">', text))
-    for heading in re.findall(r"^#+ (.*)$", CODE.sub(_without_fences, text), re.MULTILINE):
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-        anchor = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
-        found |= {anchor} | {f"{anchor}-{n}" for n in range(1, 3)}
-    return found
+def test_links_of_a_text_lead_from_the_page(page):
+    assert table("../rows/card.md", page).strip() == (
+        "See [a](../rows/other.md#part), [b](https://example.org) and [c](#here)."
+    )
 
 
-def _without_fences(found: re.Match[str]) -> str:
-    return found[0] if found[0].startswith("`") and "\n" not in found[0] else ""
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_land(page):
-    text = CODE.sub("", BLOCK.sub(lambda found: found[2], page.read_text(encoding="utf-8")))
-    for path, anchor in LINK.findall(text):
-        target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{page.name}: no file {path}"
-        if anchor and target.suffix == ".md":
-            assert anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("../rows/none.csv", r"page.md: there is no table '../rows/none.csv'"),
+        ("nothing", r"page.md: there is no table 'nothing'"),
+        ("../rows/times.csv; without: colour", r"page.md: times.csv has no column 'colour'"),
+    ],
+)
+def test_wrong_comments_are_errors(source, message, page):
+    with pytest.raises(ValueError, match=message):
+        table(source, page)

@@ -89,15 +89,20 @@ def rule_rows() -> Iterator[list[str]]:
 
 
 def tables(found: Sequence[Judged]) -> dict[str, str]:
-    """The tables of the pages in Markdown, by name."""
+    """The tables of verdicts in Markdown: of the findings, and of all studies."""
     return {
-        name: markdown_table(head, [[_typeset(cell) for cell in row] for row in rows], texts=head)
-        for name, head, rows in (
-            ("findings", PAGE, page_rows(found)),
-            ("verdicts", ALL, all_rows(found)),
-            ("rules", RULES, rule_rows()),
-        )
+        "findings": _table(PAGE, page_rows(found)),
+        "verdicts": _table(ALL, all_rows(found)),
     }
+
+
+def rules_table() -> str:
+    """The table of rules in Markdown."""
+    return _table(RULES, rule_rows())
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_table(head, [[_typeset(cell) for cell in row] for row in rows], texts=head)
 
 
 def _typeset(text: str) -> str:

@@ -95,7 +95,7 @@ def test_the_page_says_what_the_rows_give():
         if each.nearest and each.claim.block == FINDINGS:
             findings.setdefault(anchor, each.verdict.outcome)
         if each.nearest and anchor not in given and anchor not in UNNAMED:
-            section = PAGE.partition(f"({anchor})=")[2]
+            section = re.split(rf"^#+ {anchor.replace('-', ' ')}$", PAGE, flags=re.I | re.M)[1]
             given[anchor] = each.verdict.outcome
             said[anchor] = re.findall(r"\*\*(.*?)\.?\*\*", section)[0].lower()
     assert said == given
@@ -107,7 +107,7 @@ def test_the_page_says_what_the_rows_give():
 
 def test_each_figure_of_the_pages_is_drawn():
     pages = PAGE + (ROOT / "docs" / "two_readings.md").read_text(encoding="utf-8")
-    shown = re.findall(r"results/findings/([\w-]+)\.svg", pages)
+    shown = re.findall(r"images/paper/([\w-]+)\.svg", pages)
     assert set(shown) == set(figures.FIGURES)
 
 
