@@ -6,7 +6,9 @@ nor Keras, and `diffkeras.solve` never does.
 
 from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
-from diffkeras.system.packages import lazy_names
+from diffkeras.system.packages import check_installed_once, lazy_names
+
+check_installed_once(__file__)
 
 _OF_PHYSICS = (
     "Certificate",

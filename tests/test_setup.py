@@ -96,6 +96,22 @@ def test_the_version_is_the_same_everywhere(metadata):
     assert f"\n## {version} " in (ROOT / "CHANGES.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("second", ["diffkeras_solver", "diffkeras_benchmark"])
+def test_two_distributions_of_the_same_files_are_refused(tmp_path, second):
+    (tmp_path / "diffkeras").symlink_to(ROOT / "diffkeras")
+    for name in ("diffkeras-0.2.0", f"{second}-0.1.0"):
+        (tmp_path / f"{name}.dist-info").mkdir()
+    words = [sys.executable, "-c", "import diffkeras; print(diffkeras.__file__)"]
+    done = run(words, cwd=tmp_path)
+    last = done.stdout.splitlines()[-1]
+    if second == "diffkeras_solver":
+        assert done.returncode == 1
+        assert last.startswith("ImportError: diffkeras and diffkeras-solver, which have the same")
+        assert "run `pip uninstall diffkeras diffkeras-solver`, then install one" in last
+    else:
+        assert last.startswith(str(tmp_path))
+
+
 def test_the_readme_works_away_from_the_repository(metadata):
     without = metadata.description(None)
     assert not LINK.search(without)

@@ -23,6 +23,21 @@ _restoring = ExitStack()  # what the last of them does
 _lock = threading.Lock()  # of both, and not of the imports: these have locks of their own
 
 
+def check_installed_once(file: str) -> None:
+    """Raise an ImportError if `diffkeras` and `diffkeras-solver` have both written these files.
+
+    To uninstall one of them would remove files of the other.
+    """
+    folder = os.path.dirname(os.path.dirname(file))
+    with suppress(OSError):  # it is an archive
+        infos = (name for name in os.listdir(folder) if name.endswith(".dist-info"))
+        if {"diffkeras", "diffkeras_solver"} <= {name.partition("-")[0] for name in infos}:
+            raise ImportError(
+                f"diffkeras and diffkeras-solver, which have the same files, are both in {folder}; "
+                "run `pip uninstall diffkeras diffkeras-solver`, then install one of them"
+            )
+
+
 @contextmanager
 def needs_packages(what: str) -> Iterator[None]:
     """For a block that imports `what`: a package that is not installed raises one line.
