@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
@@ -30,16 +31,17 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     operator, free, production = equations.operator, equations.free, equations.production
     if not free.any():
         return 0.0
-    production = np.zeros(field.shape) if production is None else production
-    applied, sizes = operator.volumes.apply_with_sizes(field)
-    applied -= production
-    residual = np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
-    most = float(residual.max(where=free, initial=0.0)) * SLACK  # at least |A f − s|
+    residual, size = operator.volumes.apply_with_largest_size(field)
+    if production is not None:
+        residual -= production
+    np.copyto(residual, 0.0, where=equations.fixed)
+    rounding = rounding_of(STENCIL, np.float64) * size
+    most = (largest(residual) + rounding) * SLACK  # at least |A f − s|
     if not (operator.is_deflated and free.all()):
         return inverse_norm_bound(equations) * most
     # no node is fixed, so that γ > 0
     spread = math.sqrt(field.size) * most / operator.constant_eigenvalue
-    produced = math.fsum(production.ravel().tolist())
+    produced = 0.0 if production is None else math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
     rounding = 4 * EPSILON * (abs(produced) + abs(lost))
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
