@@ -37,7 +37,8 @@ def solve(
     Returns:
         The field, with the batch as its first axis for several problems, in the parts' precision,
         but float32 at least, and on their device. Its gradients come from `Solution.vjp`; second
-        derivatives raise an error.
+        derivatives raise an error. Under `torch.vmap` each entry is solved by itself, and a list of
+        problems shares what is set up for them.
 
     Raises:
         PhysicsError: a name that isn't a part, a value that makes no problem, or a bad tolerance.
@@ -55,42 +56,66 @@ def solve(
     tensors = [torch.as_tensor(part) for part in parts.values()]
     for name, tensor in zip(parts, tensors, strict=True):
         function.check_part(name, tensor.dtype, tuple(tensor.shape))
-    return _Solve.apply(function, *tensors)
+    field, _ = _Solve.apply(function, *tensors)
+    return field
 
 
-class _Solve(torch.autograd.Function):
+class _OneByOne(torch.autograd.Function):
+    """A function of a `FieldFunction` and tensors, whose batches under `torch.vmap` are looped."""
+
+    @classmethod
+    def vmap(cls, info: Any, axes: Sequence[int | None], *inputs: Any) -> Any:
+        pairs = [*zip(inputs, axes, strict=True)]
+        each = [
+            cls.apply(*(one if axis is None else one.select(axis, k) for one, axis in pairs))
+            for k in range(info.batch_size)
+        ]
+        stacked = tuple(map(torch.stack, zip(*each, strict=True)))
+        return stacked, (0,) * len(stacked)
+
+
+class _Solve(_OneByOne):
+    """The field, and the same in double precision, which the gradients need."""
+
     @staticmethod
-    def forward(ctx: Any, function: FieldFunction, *parts: torch.Tensor) -> torch.Tensor:
+    def forward(function: FieldFunction, *parts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         field = function.field(*map(_array, parts))
-        ctx.function, ctx.field = function, field
-        ctx.save_for_backward(*parts)
         dtypes = [part.dtype for part in parts if part.is_floating_point()]
         # at least float32: half precision overflows
         dtype = reduce(torch.promote_types, dtypes or [torch.get_default_dtype()], torch.float32)
-        return torch.tensor(field, dtype=dtype, device=parts[0].device)
+        return torch.tensor(field, dtype=dtype, device=parts[0].device), torch.tensor(field)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: torch.Tensor) -> Any:
-        parts = ctx.saved_tensors
-        return None, *_PullBack.apply(ctx.function, ctx.field, cotangent, *parts)
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.function, *parts = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(output[1], *parts)
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor, _: Any) -> Any:
+        field, *parts = ctx.saved_tensors
+        return None, *_PullBack.apply(ctx.function, field, cotangent, *parts)
 
 
-class _PullBack(torch.autograd.Function):
+class _PullBack(_OneByOne):
     """The gradients of the parts; a function of its own, so that second ones raise an error."""
 
     @staticmethod
     def forward(
-        ctx: Any,
         function: FieldFunction,
-        field: np.ndarray,
+        field: torch.Tensor,
         cotangent: torch.Tensor,
         *parts: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        gradients = function.pull_back(field, _array(cotangent), *map(_array, parts))
+        gradients = function.pull_back(_array(field), _array(cotangent), *map(_array, parts))
         return tuple(
             torch.tensor(gradient, dtype=part.dtype, device=part.device)
             for gradient, part in zip(gradients, parts, strict=True)
         )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is needed."""
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:

@@ -9,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = "{'tensorflow', 'keras', 'tensorflow_datasets', 'torch', 'jax'}"
+# of SciPy, that few programs need, and what is as slow: together they take a second to import
+SLOW = {f"scipy.{name}" for name in ("cluster", "ndimage", "optimize", "spatial", "stats")}
+SLOW |= {"scipy.sparse.linalg", "PIL", "pandas", "pyamg"}
 CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, loaded"
 
 
@@ -19,7 +22,9 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
         "import diffkeras, numpy, diffkeras.system.packages as packages\n"
         "packages.silent_imports = None  # as nothing is to be silenced\n"
         "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
-        "assert diffkeras.solve(image).field.shape == (16, 16)",
+        "assert diffkeras.solve(image).field.shape == (16, 16)\n"
+        "assert diffkeras.certify(image, image).error_bound > 0\n"
+        f"import sys; slow = {SLOW} & set(sys.modules); assert not slow, slow",
         "import os; from diffkeras.system.packages import silent_imports\n"
         "os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None)\n"
         "before, errors = dict(os.environ), os.fstat(2).st_ino\n"

@@ -171,12 +171,11 @@ def _report(files: FieldFiles, solutions: list[Solution]) -> None:
     """Say how problems were solved, and what was written."""
     stats = [solution.stats for solution in solutions]
     methods = sorted({one.method for one in stats})
-    precisions = " and ".join(sorted({one.precision for one in stats}))
     error = f"its error is about {max(one.reached for one in stats):.1e} of its largest value"
     if methods == ["newton-cg"]:  # which has proven it
         bound = max(solution.error_bound for solution in solutions)
         error = f"its error is proven to be at most {rounded_up(bound, 2)}"
-    logger.info(f"solved in {precisions}; {error}")
+    logger.info(f"solved; {error}")
     least = min(float(solution.field.min()) for solution in solutions)
     if least < -NEGLIGIBLE * max(float(abs(solution.field).max()) for solution in solutions):
         logger.warning(

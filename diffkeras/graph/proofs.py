@@ -9,11 +9,11 @@ import tensorflow as tf
 from diffkeras.graph.checks import LATTICE, checked
 from diffkeras.graph.fields import UniformFields
 from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.solvers.newton import UNIFORM_SHARE
 
 # TensorFlow takes numbers below the smallest normal ones for 0
 TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022
 MOST_ROUNDS = 20
+CERTIFIED_SHARE = 0.1  # of a field's error, what the bound of its corrected field may be
 STALLED_SHARE = 0.5  # of a bound, left by the last round
 MARGIN = 1.01  # on the tolerance that an error promises: a run to it takes other steps
 
@@ -79,7 +79,7 @@ class TensorRun:
         prediction = tf.cast(tf.cast(prediction, dtype), tf.float64)
 
         def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-            share = UNIFORM_SHARE * self._fields.change(prediction, field)
+            share = CERTIFIED_SHARE * self._fields.change(prediction, field)
             return tf.where(self._fields.has_ring_systems, share, np.inf)
 
         # not in `dtype`, whose rounding is no part of the bound of the prediction

@@ -25,8 +25,9 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.field_files import arrays_of_result, content_of_arrays
 from diffkeras.physics.problem.medium import show_keywords
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords
-from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
+from diffkeras.physics.solvers.correction import KnownBounds, Proof
 from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.solvers.table import corrected
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
@@ -186,7 +187,7 @@ class Solution(ProvenField):
     """The solved field of a problem, with proven bounds of its error.
 
     Attributes:
-        field: on the lattice, float64, or float32 where the tolerance allows it.
+        field: on the lattice, float64.
         stats: how it was solved.
     """
 

@@ -43,10 +43,10 @@ def solve(
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
             `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. Or the `Equations` of
             a Problem, which keep what is set up for solutions, certificates and derivatives.
-        tolerance: largest error of the field, relative to its largest |value|. From 1e-6 on the
-            field is float32. Where D varies by many orders, tolerances below 1e-11 may not be
-            provable. On the scale of its tolerance, a field is not a smooth function of its
-            problem: fit parameters, and take differences of fields, with 1e-10 or less.
+        tolerance: largest error of the field, relative to its largest |value|. Where D varies by
+            many orders, tolerances below 1e-11 may not be provable. On the scale of its tolerance,
+            a field is not a smooth function of its problem: fit parameters, and take differences of
+            fields, with 1e-10 or less.
         initial: a field from which "newton-cg" starts, such as a prediction, or the field of a
             similar problem. It saves time and does not change the tolerance.
         method: in uniform media "ring", a dense system, or "ring-cg", conjugate gradients;

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from diffkeras.physics import ProvenField, Quantity, Solution, solve
@@ -23,7 +22,8 @@ class Prediction(ProvenField):
         kind: what the field is:
 
             - "prediction": the network's field;
-            - "corrected field", if only this is proven to be within the tolerance;
+            - "corrected field", of Newton's steps, if only this is proven to be within the
+              tolerance;
             - "solved field", of the exact solver, if neither is.
     """
 
@@ -45,9 +45,10 @@ class Prediction(ProvenField):
         """A prediction whose `relative_error_bound` is at most a tolerance.
 
         It has the network's field where that is proven to be within the tolerance, or else the
-        corrected field of the certificate, or else the solution that starts from it. That meets the
-        tolerance as `diffkeras.solve` does: in a uniform medium, where the rounding of the proof is
-        more than a tolerance below about 1e-11, the bound is above it.
+        corrected field of the certificate, which in a uniform medium is the solution, or else the
+        solution that starts from it. That meets the tolerance as `diffkeras.solve` does: in a
+        uniform medium, where the rounding of the proof is more than a tolerance below about 1e-11,
+        the bound is above it.
 
         Args:
             tolerance: the largest error, relative to the field's largest |value|.
@@ -57,11 +58,12 @@ class Prediction(ProvenField):
         """
         tolerance = check_relative_tolerance(tolerance)
         proof = self.certificate
-        results = {"prediction": proof, "corrected field": proof.corrected}
+        better = "corrected" if proof.corrected.stats.method == "newton-cg" else "solved"
+        results = {"prediction": proof, f"{better} field": proof.corrected}
         for kind, result in results.items():
             if result.relative_error_bound <= tolerance:
                 field = self.field if result is proof else result.field
                 return Prediction(field, self.problem, result.proof, kind=kind)
         solution = solve(self._equations, initial=proof.corrected.field, tolerance=tolerance)
-        known = KnownBounds(np.full(self.field.shape, solution.error_bound))
+        known = KnownBounds(solution.node_bound)
         return Prediction(solution.field, self.problem, known, kind="solved field")

@@ -270,7 +270,7 @@ def test_the_picture_names_the_medium_and_the_log_the_proof(
         assert result.exit_code == 0, result.output
     assert captions[0] == "D = 1, γ = 0.0025 to 0.2025, h = 1, absorbing"
     assert captions[1].endswith("absorbing, uptake with maximum 0 to 0.2 and constant 0.3")
-    assert "solved in float64; its error is proven to be at most " in result.stderr
+    assert "solved; its error is proven to be at most " in result.stderr
 
 
 def test_sides_alone_need_a_lattice(diffkeras, tmp_path):

@@ -72,6 +72,14 @@ def test_torch(kind):
     (plain,) = torch.autograd.grad(solve(problem, {"decay": decay}).sum(), decay)
     (doubled,) = torch.autograd.grad(solve(problem, {"decay": decay}).mul_(2).sum(), decay)
     assert doubled == 2 * plain  # the field may be changed in place
+    decays = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
+
+    def total(decay):
+        return (solve(problem, {"decay": decay}) ** 2).sum()
+
+    for of_each in (lambda decay: solve(problem, {"decay": decay}), torch.func.grad(total)):
+        one_by_one = torch.stack([of_each(decay) for decay in decays])
+        assert torch.allclose(torch.vmap(of_each)(decays), one_by_one, rtol=1e-12)
     half = torch.tensor(0.1, dtype=torch.float16)
     assert solve(problem, {"decay": half}).dtype == torch.float32
     assert_refused(solve, problem, torch.ones(3), torch.tensor(1 + 0j))

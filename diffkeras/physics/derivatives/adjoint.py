@@ -41,8 +41,7 @@ from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem, check_finite
 from diffkeras.physics.proofs.enclosure import ESTIMATE_MARGIN, SINGLE_REDUCTION, Goal, LinearSteps
-from diffkeras.physics.solvers.correction import corrected
-from diffkeras.physics.solvers.table import solve_equations
+from diffkeras.physics.solvers.table import corrected, solve_equations
 from diffkeras.system.environment import blas_threads
 
 TOLERANCE = 1e-6  # of a quantity's adjoint, whose error is multiplied by the error of the field
@@ -70,7 +69,7 @@ def solve_linearised(
     if not linear.scale:
         return linear.hold(np.zeros(equations.lattice))
     if equations.problem.is_uniform:
-        solution, *_ = solve_equations(linear, tolerance, may_be_single=False)
+        solution, *_ = solve_equations(linear, tolerance)
         return solution.astype(np.float64, copy=False)
     solution = _by_corrections(equations, equations.slope(field), linear, tolerance)
     return linear.hold(linear.leave(solution, None)[0])

@@ -85,6 +85,16 @@ class FiniteVolumes:
             sizes[other] += flow
         return result, sizes
 
+    def apply_with_largest_size(self, field: NDArray) -> tuple[NDArray, float]:
+        """A u, and at least that sum on any node, which takes half the time."""
+        result = self.row_sums * field
+        most = largest(result)
+        for one, other, flow in self._flows(field):
+            result[one] += flow
+            result[other] -= flow
+            most += 2 * largest(flow)
+        return result, most
+
     def apply_rounded_down(self, field: NDArray, negligible: float = 0.0) -> NDArray:
         """At most A u, computed in the field's precision.
 

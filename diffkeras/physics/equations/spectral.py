@@ -162,7 +162,7 @@ class SpectralOperator:
     def inverse_norm(self) -> float:
         """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
 
-        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (`solvers.correction`): 1/γ, or a parabola.
+        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (`proofs.rounding`): 1/γ, or a parabola.
         """
         constant = 1 / self.decay if self.decay else math.inf
         return min(constant, least_barrier(self.axes, self.couplings))

@@ -12,7 +12,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
@@ -108,6 +107,8 @@ def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
 
 def _clusters(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     """The numbers of all samples, and of the samples in each cluster of their inputs (m, k)."""
+    from scipy.cluster.vq import kmeans2  # `solve` doesn't wait for its import
+
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
     distinct, clusters = len(np.unique(inputs, axis=0)), [np.arange(len(inputs))]
     count = min(MOST_CLUSTERS, len(inputs) // IN_CLUSTER, distinct)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole, real_array
@@ -200,6 +199,8 @@ class Family:
         Raises:
             PhysicsError: a count or seed that is no whole number.
         """
+        from scipy.stats import qmc  # half a second to import
+
         count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
         size, rng = len(self.parameters), np.random.default_rng(seed)
         # a power of 2 keeps the points balanced; the first ones of a sequence are one, too

@@ -25,8 +25,9 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
 from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
+from diffkeras.physics.solvers.correction import KnownBounds, Proof
 from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.solvers.table import corrected
 from diffkeras.physics.steady_state import Solver
 
 MOST_CORRECTIONS = 3  # before the solver takes over
@@ -225,7 +226,7 @@ class PredictionProof(Proof):
         """See `Proof`."""
         if self._node_bound is None:
             if self.refinement is None:
-                self._node_bound = super().node_bound(field, equations)
+                self._node_bound = corrected(field, equations).bound_of(field)
             else:
                 prediction = field.astype(np.float64, copy=False)
                 self._node_bound = self.refinement.bound_of(equations.given_problem, prediction)

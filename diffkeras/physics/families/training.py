@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.spatial import KDTree
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import LARGEST, largest
@@ -193,6 +192,8 @@ class Candidates:
         largest = 2.0 * known.max(initial=self._worst)  # in place of an infinite one
         weights = np.where(is_open, np.minimum(self.bounds, largest), 0.0)
         if not is_open.any():
+            from scipy.spatial import KDTree  # `solve` doesn't wait for its import
+
             near, _ = KDTree(self._normal[is_large]).query(self._normal)
             weights = np.divide(1.0, near, out=weights, where=self._is_new & (near > 0))
         places: list[int] = []

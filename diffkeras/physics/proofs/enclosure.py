@@ -34,7 +34,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
-from scipy.sparse.linalg import splu
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
@@ -150,6 +149,8 @@ class LinearSteps:
 
     def _set_up(self, matrix: sp.dia_array) -> Function:
         """A preconditioner in double precision: factors, or a V-cycle of algebraic multigrid."""
+        from scipy.sparse.linalg import splu  # `solve` doesn't wait for its import
+
         free = self._equations.free.ravel()
         own = matrix.tocsr()[free][:, free]
         if direct_cost(self._equations.lattice) <= MOST_DIRECT_COST:

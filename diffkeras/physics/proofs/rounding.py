@@ -16,11 +16,11 @@ that aren't constant.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
@@ -31,26 +31,24 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     operator, free, production = equations.operator, equations.free, equations.production
     if not free.any():
         return 0.0
-    applied, sizes = operator.volumes.apply_with_sizes(field)
-    produced_sizes: Any = np.zeros(field.shape)
-    if production is None:
-        production = np.zeros(field.shape)
-    else:
-        applied -= production
-        produced_sizes = equations.sizes_of_production
-        sizes += produced_sizes
-    residual = np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
-    most = float(residual.max(where=free, initial=0.0)) * SLACK  # at least |A f − s|
+    residual, size = operator.volumes.apply_with_largest_size(field)
+    if production is not None:
+        residual -= production
+        size += largest(equations.sizes_of_production)
+    np.copyto(residual, 0.0, where=equations.fixed)
+    rounding = rounding_of(STENCIL, np.float64) * size
+    most = (largest(residual) + rounding) * SLACK  # at least |A f − s|
     if not (operator.is_deflated and free.all()):
         return inverse_norm_bound(equations) * most
     # no node is fixed, so that γ > 0
     spread = math.sqrt(field.size) * most / operator.constant_eigenvalue
-    produced = math.fsum(production.ravel().tolist())
+    produced = 0.0 if production is None else math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
     # of the sums, and of the product
     rounding = rounding_of(2, np.float64) * (abs(produced) + abs(lost))
     if not equations.given_problem.medium.has_homogeneous_sides:  # what they add is rounded
-        rounding += EPSILON * math.fsum(produced_sizes.ravel().tolist())
+        assert equations.sizes_of_production is not None
+        rounding += EPSILON * math.fsum(equations.sizes_of_production.ravel().tolist())
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
     return (spread + imbalance) * SLACK**2  # for κ and the last operations
 

@@ -21,7 +21,6 @@ class SolveStatistics:
             tolerance it is their median error. For the others it is the largest mismatch on the
             fixed nodes before they got their values, which no error exceeds but for the rounding of
             transforms: that is in `Solution.error_bound`, and with production estimated here.
-        precision: "float32" or "float64", in which it was computed.
         newton_steps: of "newton-cg" where uptake saturates; 0 for linear problems. For
             "reduced-basis" steps of Galerkin's method; 0 where the field is the regression's.
     """
@@ -30,7 +29,6 @@ class SolveStatistics:
     ring_nodes: int
     iterations: int = 0
     reached: float = 0.0
-    precision: str = "float64"
     newton_steps: int = 0
 
 
@@ -38,7 +36,6 @@ class Options(NamedTuple):
     """What is asked of a solver, which may ignore the field to start from."""
 
     tolerance: float  # relative to the largest |value| of the field
-    precision: np.dtype = np.dtype(np.float64)  # the least one of the field
     initial: NDArray[np.float64] | None = None
 
 

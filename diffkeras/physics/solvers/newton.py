@@ -37,8 +37,8 @@ STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may os
 MOST_REMAINDERS = 3  # corrections of a remainder, each of which may gain four digits only
 ONE_DIGIT = 0.1
 # Of a field's error, what the bound of its corrected field may be. The smaller it is, the smaller
-# are the bounds of nodes where the field is hardly wrong. Where media vary, that takes too long.
-CERTIFIED_SHARE, UNIFORM_SHARE = 0.5, 0.1
+# are the bounds of nodes where the field is hardly wrong, and the longer it takes.
+CERTIFIED_SHARE = 0.5
 
 # Slopes of uptake are bounded within a radius r: 16 times the estimated error, or, if that is more,
 # 16 times the needed bound, which counts up to 1 % of the field. If the bound exceeds r, r grows
@@ -130,16 +130,15 @@ class NewtonRun:
         the bound of `rounded`.
         """
         free = self._equations.free
-        share = UNIFORM_SHARE if self._equations.problem.is_uniform else CERTIFIED_SHARE
 
         def needed() -> float:
             change = prediction - self.field
             change *= free
             # no solution is asked for with a smaller tolerance, which may take extended precision
-            return max(share * largest(change), SMALLEST_TOLERANCE * self._size)
+            return max(CERTIFIED_SHARE * largest(change), SMALLEST_TOLERANCE * self._size)
 
         # half of it: a proof that fails costs more than an iteration
-        bound = self._run(needed, share / 2)
+        bound = self._run(needed, CERTIFIED_SHARE / 2)
         if bound is None:
             raise ConvergenceError(f"no bound of the error was found: {self._obstacle}")
         return bound

@@ -41,9 +41,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
 import scipy.sparse as sp
-import scipy.spatial
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotri, dtrtrs, spotrf, spotri, spotrs
 
@@ -102,12 +100,14 @@ class SparseInverse:
     """LᵀL ≈ G⁻¹ of a ring."""
 
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
+        from scipy.spatial import cKDTree  # small rings don't wait for its import
+
         window = Window.of(operator)
         blocks = _blocks(ring, operator.lattice, *RIMS, reach=window.reach)
         entries, columns, starts = [], [], np.zeros(ring.size + 1, dtype=np.int64)
         centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
         box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
-        tree = scipy.spatial.cKDTree(centres, boxsize=box)
+        tree = cKDTree(centres, boxsize=box)
         _, near = tree.query(centres, k=range(1, min(NEAR_BLOCKS, len(blocks)) + 1))
         for number, (block, row) in enumerate(zip(blocks, np.asarray(near), strict=True)):
             before = row[row < number][::-1]  # the nearest blocks that come before it
@@ -325,9 +325,11 @@ def _sources(
     That is the centre of its source, but of a source of more than `whole` nodes, each counts for
     itself.
     """
+    from scipy.ndimage import label  # small rings don't wait for its import
+
     mask = np.zeros(lattice, dtype=bool)
     mask[ring.nodes] = True
-    labels, count = scipy.ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
+    labels, count = label(mask, structure=np.ones((3,) * mask.ndim))
     source = labels[ring.nodes]
     sizes = np.bincount(source, minlength=count + 1)
     small = sizes[source] <= whole

@@ -1,25 +1,24 @@
 """The table of solvers, which give a field or raise a ConvergenceError, and the choice of one."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, SMALLEST, check_choice, largest
+from diffkeras.errors import ConvergenceError, PhysicsError
+from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.correction import KnownBounds, Proof, RingProof
+from diffkeras.physics.solvers.correction import Corrected, KnownBounds, Proof, RingProof, enclosed
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.uniform import DenseRing, RingIteration, solve_on_ring
 
-SINGLE_PRECISION_TOLERANCE = 1e-6
-SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
+TOLERANCE = 1e-10  # of solutions, unless another one is asked for
 
 
 def solve_directly(equations: Equations, options: Options) -> Solved:
@@ -85,41 +84,32 @@ def solve_equations(
     *,
     method: str = "auto",
     initial: NDArray[np.float64] | None = None,
-    may_be_single: bool = True,
-) -> tuple[NDArray[np.floating], SolveStatistics, Proof]:
+) -> tuple[NDArray[np.float64], SolveStatistics, Proof]:
     """The field with the values of the fixed nodes, how it was solved, and what proves its bounds.
 
-    It is float32 if that is allowed and the tolerance, relative to its largest |value|, is large
-    enough; a PhysicsError if float32 doesn't hold it.
+    The tolerance is relative to its largest |value|.
     """
     name = cheapest(equations) if method == "auto" else method
-    precision: np.dtype = np.dtype(np.float64)
-    rounding = 0.0
-    # float32 can't hold the field of ring values that are far below those inside a source
-    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
-    if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
-        precision, rounding = np.dtype(np.float32), SINGLE_ROUNDING
     if equations.scale:
-        solved = SOLVERS[name](equations, Options(tolerance - rounding, precision, initial))
+        solved = SOLVERS[name](equations, Options(tolerance, initial))
     else:  # every fixed node next to a free one is 0, and so are the free ones
         size = 0 if name == "newton-cg" else equations.ring.size
-        zero = SolveStatistics(name, size, precision=precision.name)
-        solved = Solved(np.zeros(equations.lattice), zero, np.zeros(equations.lattice))
-    # fixed values are in the range of float32
-    most = 1.0 if equations.production is None else largest(solved.field)
-    if precision == np.float32 and not SMALLEST <= most <= LARGEST:
-        raise PhysicsError(
-            f"the field's largest |value| is {most:.3g}, and in single precision it must be "
-            f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
-            f"{SINGLE_PRECISION_TOLERANCE:g}"
-        )
-    statistics = replace(solved.statistics, reached=solved.statistics.reached + rounding)
-    exact, bound = equations.leave(solved.field, solved.bound)
-    on_ring = exact[equations.ring.nodes].astype(precision)
-    field = equations.hold(exact).astype(precision, copy=False)
-    if bound is None:
-        return field, statistics, RingProof(on_ring, tolerance)
-    if field is not exact:
-        bound += np.abs(exact - field)
-    bound *= SLACK
-    return field, statistics, KnownBounds(bound)
+        zeros = np.zeros(equations.lattice)
+        solved = Solved(zeros.copy(), SolveStatistics(name, size), zeros)
+    field, bound = equations.leave(solved.field, solved.bound)
+    on_ring = field[equations.ring.nodes]
+    field = equations.hold(field)
+    proof = RingProof(on_ring, tolerance) if bound is None else KnownBounds(bound * SLACK)
+    return field, solved.statistics, proof
+
+
+def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
+    """The field that proves how far another one is from the solution.
+
+    In uniform media that is the solution, and otherwise what an enclosure finds near the field.
+    """
+    if not equations.scale or cheapest(equations) != "newton-cg":
+        with suppress(ConvergenceError):
+            solution, statistics, proof = solve_equations(equations, TOLERANCE)
+            return Corrected(solution, statistics, proof.node_bound(solution, equations))
+    return enclosed(field, equations)

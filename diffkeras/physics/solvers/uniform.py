@@ -45,6 +45,7 @@ from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 MOST_ITERATIONS_A_PRECISION = 500
+SINGLE_TOLERANCE = 1e-6  # of the ring's values, from which its system is solved in single precision
 RING_REDUCTION = 1e-5  # what products with G in single precision leave of a residual
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before
 # The rounding of a pair of transforms on N × N nodes is at most this share of max A⁻¹|s| times
@@ -157,24 +158,20 @@ class RingIteration(RingSystem):
 
 
 def solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
-    """See `table.SOLVERS`; in the precision of the options, if that meets the tolerance.
-
-    With production it is always in float64.
-    """
+    """See `table.SOLVERS`."""
     if equations.production is not None:
         return _field_of_production(equations, system, options)
-    field, residual, used = _field_of_values(equations, system, equations.ring_values, options)
-    return Solved(field, _statistics(equations, system, residual, options.tolerance, used))
+    tolerance = options.tolerance
+    field, residual = _field_of_values(equations, system, equations.ring_values, tolerance)
+    return Solved(field, _statistics(equations, system, residual, tolerance))
 
 
 def _statistics(
-    equations: Equations, system: RingSystem, residual: float, tolerance: float, precision: np.dtype
+    equations: Equations, system: RingSystem, residual: float, tolerance: float
 ) -> SolveStatistics:
     """How a field was solved, or a ConvergenceError if its residual is above the tolerance."""
     if residual <= tolerance:
-        return SolveStatistics(
-            system.method, equations.ring.size, system.iterations, residual, precision.name
-        )
+        return SolveStatistics(system.method, equations.ring.size, system.iterations, residual)
     if 10 * residual < 1:
         way_out = f"ask for a tolerance of {10 * residual:.0e} or more"
     else:
@@ -186,29 +183,22 @@ def _statistics(
 
 
 def _field_of_values(
-    equations: Equations, system: RingSystem, values: NDArray[np.float64], options: Options
-) -> tuple[NDArray[np.floating], float, np.dtype]:
+    equations: Equations, system: RingSystem, values: NDArray[np.float64], tolerance: float
+) -> tuple[NDArray[np.float64], float]:
     """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
 
     By the discrete maximum principle a field with A u = 0 on the free nodes is nowhere further from
     the solution than on the ring, so the residual there bounds the error everywhere. Rounding of
-    the last transforms violates A u = 0, which the ring doesn't show. Where that could matter in
-    single precision, these transforms are in double precision. The field comes with its residual on
-    the ring, and the precision used. The tolerance is absolute.
+    the last transforms violates A u = 0, which the ring doesn't show, so these are in double
+    precision. The field comes with its residual on the ring. The tolerance is absolute.
     """
-    operator, ring, tolerance = equations.operator, equations.ring, options.tolerance
-    for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
+    ring, single = equations.ring, tolerance >= SINGLE_TOLERANCE * largest(values)
+    for dtype in (np.float32, np.float64) if single else (np.float64,):
         field: NDArray | None = None
         residual, mismatch = np.inf, values
         for _ in range(1 + CORRECTIONS):
             density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-            if dtype == np.float32 and not operator.is_deflated:
-                # The largest rounding in the field of densities is about ε G(0) Σ|q|, as each one's
-                # field is largest at its own node. No larger error was seen in some 14,000 random
-                # problems of all boundaries, but this isn't proven. Most errors are far smaller.
-                size = np.abs(density).sum(dtype=np.float64) * operator.green_table.flat[0]
-                if float(np.finfo(dtype).eps) * size > tolerance / 2:
-                    density = density.astype(np.float64)
+            density = density.astype(np.float64, copy=False)
             correction = _field_of_densities(equations, density, constant)
             corrected = correction if field is None else field + correction
             mismatch = values - corrected[ring.nodes]
@@ -221,21 +211,20 @@ def _field_of_values(
                 break
         if residual <= tolerance:
             break
-    return (corrected if field is None else field), residual, dtype
+    return (corrected if field is None else field), residual
 
 
 def _field_of_densities(
-    equations: Equations, density: NDArray[np.floating], constant: float
-) -> NDArray:
+    equations: Equations, density: NDArray[np.float64], constant: float
+) -> NDArray[np.float64]:
     """The field of densities (m,) and the constant that belongs to them."""
     operator, ring = equations.operator, equations.ring
     if operator.is_deflated:
         # any difference between their sum and μ/s would be a residual on every free node
-        density = density.astype(np.float64)
-        density -= (density.sum() - constant * operator.inverse_weight) / ring.size
+        density = density - (density.sum() - constant * operator.inverse_weight) / ring.size
     field = operator.spread(ring.nodes, density)
     if constant:
-        field += field.dtype.type(constant)
+        field += constant
     return field
 
 
@@ -244,7 +233,7 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
     assert equations.production is not None
     field: NDArray
     field, particular, mismatch = _produced(
-        equations, system, equations.production, equations.ring_values, options
+        equations, system, equations.production, equations.ring_values, tolerance
     )
     size = max(largest(field), ring_size)
     # an estimate; after a correction, what it leaves is known
@@ -258,7 +247,7 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
         np.copyto(missing, 0.0, where=equations.fixed)
         off = equations.ring_values - field[equations.ring.nodes]
         step, particular, mismatch = _produced(
-            equations, system, missing.astype(np.float64), off.astype(np.float64), options, size
+            equations, system, missing.astype(np.float64), off.astype(np.float64), tolerance, size
         )
         field = field + step
         size = max(largest(field), ring_size)
@@ -267,7 +256,7 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
         if not residual < best / 2:
             break
         best = residual
-    statistics = _statistics(equations, system, residual, tolerance, np.dtype(np.float64))
+    statistics = _statistics(equations, system, residual, tolerance)
     if not equations.ring.size:
         statistics = replace(statistics, method="transform")
     return Solved(field.astype(np.float64, copy=False), statistics)
@@ -278,7 +267,7 @@ def _produced(
     system: RingSystem,
     source: NDArray[np.float64],
     values: NDArray[np.float64],
-    options: Options,
+    tolerance: float,
     size: float | None = None,
 ) -> tuple[NDArray[np.float64], float, float]:
     """The field u with A u = source on the free nodes and values (m,) on the ring.
@@ -294,8 +283,7 @@ def _produced(
     values = values - field[ring.nodes]
     if size is None:  # a guess, before the field is known
         size = max(largest(values), particular)
-    half = Options(options.tolerance * size / 2)
-    rest, mismatch, _ = _field_of_values(equations, system, values, half)
+    rest, mismatch = _field_of_values(equations, system, values, tolerance * size / 2)
     field += rest
     return field, particular, mismatch
 

@@ -283,7 +283,7 @@ def test_a_singular_matrix_is_an_error_of_convergence(monkeypatch):
         raise RuntimeError("Factor is exactly singular")
 
     monkeypatch.setattr(f"{STEPS}.MOST_CYCLES", 0)
-    monkeypatch.setattr(f"{STEPS}.splu", fail)
+    monkeypatch.setattr("scipy.sparse.linalg.splu", fail)
     with pytest.raises(ConvergenceError, match="a decay of 1e-08 or more usually helps"):
         solve(np.eye(20), method="newton-cg")
 
