@@ -187,7 +187,8 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain]) -> Figure:
     units = ["mmHg/s"] * 3 + ["mmHg", "1/s", "mmHg"]
     for number, (panel, name) in enumerate(zip("bcdefg", family.names, strict=True)):
         own, other = (np.exp(chain.samples[..., number]) for chain in (surrogate, classical))
-        bins = np.linspace(*np.quantile(own, [0.0005, 0.9995]), BINS)
+        low, high = np.quantile(own, [0.0005, 0.9995])
+        bins = np.linspace(low, high, BINS)
         steps = len(classical.samples)
         parts = [
             np.histogram(own[start : start + steps], bins, density=True)[0]

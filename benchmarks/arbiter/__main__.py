@@ -105,7 +105,7 @@ def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
         "in proportion,\ncells 23 µm apart": _field(steady, "first-order-apart"),
         "the same by\nPhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
     }
-    *axes, last = (figure.add_subplot(part) for part in below)
+    *axes, last = (figure.add_subplot(below[part]) for part in range(4))
     for axis, (title, field) in zip(axes, fields.items(), strict=True):
         picture = axis.imshow(
             field[6], vmin=0, vmax=10, extent=(-120, 120, -120, 120), origin="lower"

@@ -112,10 +112,11 @@ class DiffkerasCommand(click.Command):
             having = [f"`{c.name}`" for c in others if any(name in p.opts for p in c.params)]
             if having:
                 words = f"No such option {name!r} of {ctx.command_path}, only of "
-                vars(error)["message"] = words + " and ".join(having)  # Click declares it final
-                error.possibilities = []
+                message = words + " and ".join(having)
+                vars(error).update(message=message, possibilities=[])  # Click declares them final
+                raise
             alike = error.possibilities or ()  # with Click's measure, --help is like --step
-            error.possibilities = get_close_matches(name, alike, cutoff=ALIKE)
+            vars(error)["possibilities"] = get_close_matches(name, alike, cutoff=ALIKE)
             raise
 
     def invoke(self, ctx: click.Context) -> Any:

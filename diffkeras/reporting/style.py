@@ -106,10 +106,11 @@ def on_any_background(figure: Figure) -> None:
         if to_hex(axes.get_facecolor()) != NO_VALUE:
             axes.patch.set_alpha(0)
         axes.tick_params(which="both", color=MIDDLE, labelcolor=MIDDLE)
-        for part in axes.spines.values():
-            part.set_edgecolor(MIDDLE)
+        for spine in axes.spines.values():
+            spine.set_edgecolor(MIDDLE)
         if legend := axes.get_legend():
             legend.get_frame().set_alpha(0)
-    for part in figure.findobj(lambda part: isinstance(part, Text | Line2D)):
+    part: Any
+    for part in figure.findobj(lambda each: isinstance(each, Text | Line2D)):
         if to_hex(part.get_color()) == BLACK:
             part.set_color(MIDDLE)

@@ -22,7 +22,7 @@ def fitted(text: str, *, before: int = 0, hanging: int = 2) -> str:
     `before` columns stand before the first line, and what is wrapped has a `hanging` indent.
     """
     width = terminal_width()
-    lines = []
+    lines: list[str] = []
     for line in text.split("\n"):
         margin = line[: len(line) - len(line.lstrip())]
         taken = " " * before if not lines else ""  # not printed

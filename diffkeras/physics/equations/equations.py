@@ -203,6 +203,11 @@ class Equations:
         return sizes
 
     @property
+    def largest_size_of_production(self) -> float:
+        """The largest of `sizes_of_production`, 0 without production."""
+        return 0.0 if self.sizes_of_production is None else largest(self.sizes_of_production)
+
+    @property
     def _sizes_of_terms(self) -> NDArray:
         """The sums of the |terms| of `production`, in extended precision."""
         assert self._terms_of_sides is not None
@@ -311,8 +316,7 @@ class Equations:
 
         The largest |u| stands for each node's: it takes less time than `residual_with_rounding`.
         """
-        produced = 0.0 if self.sizes_of_production is None else largest(self.sizes_of_production)
-        terms = largest(field) * self.most_slopes + produced
+        terms = largest(field) * self.most_slopes + self.largest_size_of_production
         return self.residual(field), rounding_of(self.roundings, np.float64) * terms
 
     @property

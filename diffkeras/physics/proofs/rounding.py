@@ -34,7 +34,7 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     residual, size = operator.volumes.apply_with_largest_size(field)
     if production is not None:
         residual -= production
-        size += largest(equations.sizes_of_production)
+        size += equations.largest_size_of_production
     np.copyto(residual, 0.0, where=equations.fixed)
     rounding = rounding_of(STENCIL, np.float64) * size
     most = (largest(residual) + rounding) * SLACK  # at least |A f − s|

@@ -197,8 +197,8 @@ def _field_of_values(
         field: NDArray | None = None
         residual, mismatch = np.inf, values
         for _ in range(1 + CORRECTIONS):
-            density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-            density = density.astype(np.float64, copy=False)
+            solved, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
+            density = solved.astype(np.float64, copy=False)
             correction = _field_of_densities(equations, density, constant)
             corrected = correction if field is None else field + correction
             mismatch = values - corrected[ring.nodes]
