@@ -27,7 +27,7 @@ README = """```{include} ../README.md
 CONTENTS = re.compile(r"^<!-- contents -->\n(.*?)^<!-- end of contents -->$", re.M | re.S)
 GROUP = re.compile(r"^- \*\*(.*?):?\*\*", re.MULTILINE)
 PAGE = re.compile(r"\]\(([\w/]+)\.(?:md|rst)\)")
-OUTSIDE = re.compile(r"\[([^]`]+)\]\((\.\./[\w./-]+\.md)\)")
+OUTSIDE = re.compile(r"\[([^]`]+)\]\((\.\./[\w./-]+\.md)(?:#[\w-]+)?\)")
 PROGRAM = re.compile(r"\]\(gallery/(\w+/\w+)\.py\)")
 NAME = re.compile(r"\[`(dk|diffkeras)(\.[\w.]+)`\]\(api_\w+\.md\)")
 
