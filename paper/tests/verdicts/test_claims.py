@@ -78,13 +78,20 @@ def test_the_page_has_a_row_for_each_claim_that_was_judged(found):
     assert [row[0] for row in rule_rows()] == [claim.name for claim in ALL_CLAIMS]
 
 
+def section_of(anchor: str) -> str:
+    """The text below the heading of a claim, up to the next heading."""
+    for part in re.split(r"^#+ ", PAGE, flags=re.MULTILINE):
+        heading, _, text = part.partition("\n")
+        if heading.lower().replace(" ", "-") == anchor:
+            return text
+    raise KeyError(anchor)
+
+
 def test_each_claim_has_a_section_with_its_outcome():
     outcomes = (HOLDS, NOT, UNDERPOWERED, OPEN)
     for claim in ALL_CLAIMS:
-        section = PAGE.partition(f"({claim.anchor})=")[2].partition("\n(")[0]
-        assert section, claim.anchor
-        bold = {text.rstrip(".").lower() for text in re.findall(r"\*\*(.*?)\*\*", section)}
-        assert bold & {*outcomes} or claim.anchor in UNNAMED
+        bold = re.findall(r"\*\*(.*?)\.?\*\*", section_of(claim.anchor).lower())
+        assert {*bold} & {*outcomes} or claim.anchor in UNNAMED
 
 
 @pytest.mark.slow
@@ -95,9 +102,8 @@ def test_the_page_says_what_the_rows_give():
         if each.nearest and each.claim.block == FINDINGS:
             findings.setdefault(anchor, each.verdict.outcome)
         if each.nearest and anchor not in given and anchor not in UNNAMED:
-            section = re.split(rf"^#+ {anchor.replace('-', ' ')}$", PAGE, flags=re.I | re.M)[1]
             given[anchor] = each.verdict.outcome
-            said[anchor] = re.findall(r"\*\*(.*?)\.?\*\*", section)[0].lower()
+            said[anchor] = re.findall(r"\*\*(.*?)\.?\*\*", section_of(anchor))[0].lower()
     assert said == given
     assert [*findings.values()].count(HOLDS) == 4
     assert len(findings) == 9
