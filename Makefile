@@ -79,8 +79,8 @@ docs: $(STAMP)  ## build the documentation into docs/_build/html
 docs-tables: $(STAMP)  ## write the pages' tables from what was measured and from the code
 	$(BIN)/python -m docs.tables
 
-pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
-	$(BIN)/python -m docs.pictures runs
+pictures: $(STAMP)  ## draw the pages' pictures that need no trained run (others: python -m docs.pictures --help)
+	$(BIN)/python -m docs.pictures
 
 house: $(STAMP)  ## count files and lines by room, and the files that three calls enter
 	$(BIN)/python -m benchmarks.house --paths 2>/dev/null

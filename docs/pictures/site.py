@@ -20,7 +20,7 @@ from benchmarks.solver_scaling import exponent, varies
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import figures
 from diffkeras.reporting.figures import legend_above, log_ticks, new_axis
-from diffkeras.reporting.style import NO_VALUE, WIDTH, new_figure, series_style
+from diffkeras.reporting.style import BLUE, NO_VALUE, WIDTH, new_figure, series_style
 from docs.pictures import scoreboard
 from paper.figures import FIGURES
 from paper.figures import draw as draw_finding
@@ -133,36 +133,31 @@ def reading_fields() -> Figure:
 
 
 def bounds_figure() -> Figure:
-    """Bounds of a prediction of the shipped surrogate `quickstart`, against true errors."""
+    """True errors and proven bounds of a prediction of the shipped surrogate `quickstart`."""
     surrogate = dk.load_surrogate("quickstart")
     example = surrogate.config.recipe(5).example("test", 0)
-    prediction, truth = surrogate.predict(example.source_image), example.field
-    certificate = prediction.certificate
+    prediction = surrogate.predict(example.source_image)
+    error = abs(prediction.field - example.field)
+    bound = prediction.certificate.node_bound
     figure = new_figure(WIDTH, 6.6)
     grid = figure.add_gridspec(2, 2, height_ratios=(2.4, 3.6))
     maps = [figure.add_subplot(grid[0, place]) for place in range(2)]
     scatter = figure.add_subplot(grid[1, :])
-    corrected = certificate.corrected
-    shown = (
-        ("prediction", abs(prediction.field - truth), certificate.node_bound),
-        ("corrected field", abs(corrected.field - truth), corrected.node_bound),
-    )
     low, high = 1e-5, 1.0
-    sizes = [40, 3]  # of dots, so that the second ones don't hide the first
-    for axis, (name, error, bound) in zip(maps, shown, strict=True):
-        drawn = np.where(bound > 0, bound, np.nan)
-        limits = {"vmin": low, "vmax": high}
-        picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
-        last_row, last_column = (side - 1 for side in truth.shape)
+    for axis, (name, values) in zip(
+        maps, {"true error": error, "proven bound": bound}.items(), strict=True
+    ):
+        shown = np.where(values > 0, values, np.nan)
+        picture = axis.imshow(shown, norm="log", interpolation="nearest", vmin=low, vmax=high)
+        last_row, last_column = (side - 1 for side in values.shape)
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
-        axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
-        scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
+        axis.set(title=name, facecolor=NO_VALUE)
     figure.colorbar(picture, ax=maps, location="bottom", aspect=40, extend="min")
-    scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
+    scatter.scatter(error[bound > 0], bound[bound > 0], 8, color=BLUE)
+    scatter.axline((1, 1), slope=1, color="0.6", linewidth=1)
     scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
     scatter.grid(alpha=0.3)
-    scatter.legend(loc="lower right")
     return figure
 
 

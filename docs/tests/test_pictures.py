@@ -1,10 +1,13 @@
 """The pictures in docs/images are what `make pictures` draws, small, and each is on a page."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from diffkeras.reporting.figures import new_axis
 from docs.pictures.saving import IMAGES, save
@@ -56,3 +59,34 @@ def test_pages_show_all_pictures_and_no_others():
     kept = {path.relative_to(ROOT).as_posix() for path in IMAGES.rglob("*.*")}
     inputs = {"docs/images/cells.png", "docs/images/discs.png"}  # that commands on pages read
     assert shown == kept - inputs
+
+
+def test_pages_give_pictures_their_size(tmp_path):
+    figure, axis = new_axis(height=2.0)
+    axis.plot([1, 2])
+    save("lines", figure, tmp_path)
+    Image.new("RGB", (1008, 504)).save(tmp_path / "wide.webp")
+    paths = [str(ROOT / "docs" / "_ext"), str(ROOT)]
+    (tmp_path / "conf.py").write_text(
+        f"import sys\nsys.path[:0] = {paths}\nroot_doc = 'page'\n"
+        "extensions = ['myst_parser', 'picture_sizes']\n"
+    )
+    (tmp_path / "page.md").write_text("# Page\n\n![a](lines.svg) ![b](wide.webp)\n")
+    words = [sys.executable, "-m", "sphinx", "-q", str(tmp_path), str(tmp_path / "site")]
+    subprocess.run(words, check=True)
+    html = (tmp_path / "site" / "page.html").read_text(encoding="utf-8")
+    tags = re.findall(r'<img alt="[ab]"[^>]*>', html)
+    found = [[re.findall(rf'{part}="(\d+)"', tag) for part in ("width", "height")] for tag in tags]
+    assert found == [[["504"], ["192"]], [["504"], ["252"]]]
+
+
+def test_pictures_suit_light_and_dark_pages(tmp_path):
+    figure, axis = new_axis(title="Title")
+    axis.imshow(np.eye(9))
+    with Image.open(save("map", figure, tmp_path)) as image:
+        pixels = np.asarray(image.convert("RGBA"))
+    opaque = pixels[pixels[..., 3] == 255]
+    assert pixels[0, 0, 3] == 0
+    assert not (opaque.max(axis=1) < 20).any()  # viridis has no black, and letters are grey
+    drawings = IMAGES.rglob("*.svg")
+    assert all("prefers-color-scheme: dark" in path.read_text("utf-8") for path in drawings)
