@@ -12,8 +12,8 @@ from diffkeras.evaluation.evaluate import evaluate
 from diffkeras.system.result_folders import MANIFEST, claiming
 from diffkeras_benchmark import comparison
 from diffkeras_benchmark.archive import read_archive
-from diffkeras_benchmark.comparison import compare
 from diffkeras_benchmark.commands import main
+from diffkeras_benchmark.comparison import compare
 from diffkeras_benchmark.data import load, write_split
 from diffkeras_benchmark.problems import SHIFTS
 from diffkeras_benchmark.scores import Effort, ProblemScores
