@@ -118,7 +118,14 @@ def compare(output: Path, **options: Any) -> None:
 @command()
 @click.argument("name", required=False)
 @click.argument("split", default="test")
-@click.option("-o", "--output", metavar="FILE", type=PATH, help="The file, .npz.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    help="The file, .npz.  [default: data/benchmark/NAME/SPLIT.npz, which load and leaderboard "
+    "read]",
+)
 def data(name: str | None, split: str, output: Path | None) -> None:
     """Write splits of a public benchmark.
 
@@ -133,7 +140,7 @@ def data(name: str | None, split: str, output: Path | None) -> None:
     \b
     Examples:
       diffkeras-benchmark data
-      diffkeras-benchmark data fixed_values_64 train -o train.npz
+      diffkeras-benchmark data fixed_values_64 train
       diffkeras-benchmark data fixed_values_64 edges -o edges.npz
     """
     from diffkeras_benchmark.splits import public_split
@@ -144,11 +151,13 @@ def data(name: str | None, split: str, output: Path | None) -> None:
         _list()
         return
     public_split(name, split)
-    if output is None:
-        raise click.UsageError("Missing option '-o' / '--output'.")
-    from diffkeras_benchmark.data import write_split
+    from diffkeras_benchmark.data import kept_file, load, write_split
 
-    click.echo(write_split(name, split, output, show_progress=True))
+    if output is None:
+        load(name, split, show_progress=True)
+        click.echo(kept_file(name, split))
+    else:
+        click.echo(write_split(name, split, output, show_progress=True))
 
 
 def _list() -> None:

@@ -134,6 +134,7 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
         raise RunError(f"{file} is damaged: {error}; delete it") from None
     same = all(board.get(key) == value for key, value in conditions.items())
     if not same or len(board["problems"]) == len(conditions["wanted"]):
+        logger.info(f"replacing the earlier scoreboard in {path}")
         return None
     logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
     return board

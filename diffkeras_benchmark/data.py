@@ -15,6 +15,11 @@ logger = logging.getLogger("diffkeras.benchmark")  # which the command prints
 FOLDER = "benchmark"  # within the data directory
 
 
+def kept_file(benchmark: str, split: str, data_dir: str | Path = "data") -> Path:
+    """The file of a split that `load` and the leaderboard read, and write if it is missing."""
+    return Path(data_dir) / FOLDER / benchmark / f"{split}.npz"
+
+
 def write_split(
     benchmark: str, split: str, output: str | Path, *, show_progress: bool = False
 ) -> Path:
@@ -100,7 +105,7 @@ def load(
         ((200, 64, 64, 1), (200, 64, 64, 1))
     """
     chosen = public_split(benchmark, split)
-    path = Path(data_dir) / FOLDER / benchmark / f"{split}.npz"
+    path = kept_file(benchmark, split, data_dir)
     if not path.exists():
         write_split(benchmark, split, path, show_progress=show_progress)
     if (read := read_archive(path)).name != chosen.name:

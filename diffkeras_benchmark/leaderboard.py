@@ -4,6 +4,7 @@ Errors, and the proven bounds of the largest errors, are means over the images, 
 beside the standard deviation between seeds.
 """
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from diffkeras_benchmark.data import load
 from diffkeras_benchmark.problems import SHIFTS
 from diffkeras_benchmark.splits import BENCHMARKS
 from diffkeras_benchmark.submissions import Manifest, Submission
+
+logger = logging.getLogger("diffkeras.benchmark")  # which the command prints
 
 FILES = ("leaderboard.md", "leaderboard.csv")
 KEYS = ["benchmark", "split"]
@@ -95,6 +98,8 @@ def make_leaderboard(
     if not submissions:
         raise ConfigurationError("name at least one submission")
     check_replaceable(path, FILES[0], FILES)
+    if (path / FILES[0]).is_file():
+        logger.info(f"replacing the earlier leaderboard in {path}")
     paths = [Path(submission) for submission in submissions]
     tables = [rows_in(path) for path in paths if path.suffix == CSV]
     read = [Submission.read(path) for path in paths if path.suffix != CSV]

@@ -137,7 +137,8 @@ def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> N
 
     SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
     release; give one of them or both. Each is a .npy or .npz array, (rows, columns) or a volume
-    (planes, rows, columns), or a grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1.
+    (planes, rows, columns), or a grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1;
+    the pages of a TIFF are planes.
     Maps are files of the same kinds. All other files belong to each of several SOURCE_FILEs.
     Directories of the files that are written are created where they don't exist.
 

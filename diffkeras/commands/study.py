@@ -64,7 +64,8 @@ def shard_type(value: str) -> tuple[int, int]:
     "--shard",
     metavar="K/N",
     type=shard_type,
-    help="Do only every N-th run, from number K on, e.g. 1/8 to 8/8 on eight machines.",
+    help="Do only part K of N of the runs, with as much training each, e.g. 1/8 to 8/8 on "
+    "eight machines.",
 )
 @click.option(
     "--dry-run",

@@ -31,8 +31,8 @@ NARROWEST = 1.001  # the ends of a range differ by this factor, well above singl
 SHORTEST_LENGTH, LONGEST_LENGTH = 0.05, 1e4
 AXES = 2
 OF_NO_STREAM = (
-    "a stream has no end, and each example only once; leave this key out, or choose data.stream: "
-    "false"
+    "is of stored examples, and a stream solves each example when it is needed and uses it once; "
+    "leave out --stream (data.stream), or this key"
 )
 
 

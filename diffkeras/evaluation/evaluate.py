@@ -180,6 +180,8 @@ def _check(
     images.check(config_name)
     drawn = [f"figures/{name}.{kind}" for name in FIGURES for kind in formats]
     check_replaceable(path, "metrics.json", [*FILES, *drawn])
+    if (path / "metrics.json").is_file():
+        logger.info(f"replacing the earlier evaluation in {path}")
 
 
 def _evaluate(

@@ -128,7 +128,7 @@ def dry_run(
     yield from cost_in_words(cost_of([(study, own)]))
     if seconds := time_left(own, jobs):
         left = duration(seconds)
-        yield f"time: at most {left} of training left, at the speed of the finished runs"
+        yield f"time: about {left} of training left, at the speed of the finished runs"
     elif not all(run.trained for run in own):
         yield "time: not known until a run has finished"
 

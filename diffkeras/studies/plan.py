@@ -167,8 +167,20 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
 
 
 def of_shard(runs: list[PlannedRun], shard: tuple[int, int] | None) -> list[PlannedRun]:
-    """Every N-th run, from number K on, of the shard (K, N); all runs without one."""
-    return runs[shard[0] - 1 :: shard[1]] if shard else runs
+    """The runs of the shard (K, N), all of which train on about as many images; all without one.
+
+    The longest runs are dealt first, each to the shard with the fewest images.
+    """
+    if shard is None:
+        return runs
+    own, number = [], shard[0] - 1
+    images = [run.config.steps * run.config.training.batch_size for run in runs]
+    dealt = [0] * shard[1]
+    for place in sorted(range(len(runs)), key=lambda place: -images[place]):
+        least = dealt.index(min(dealt))
+        dealt[least] += images[place]
+        own += [place] if least == number else []
+    return [runs[place] for place in sorted(own)]
 
 
 def check_trained(run_dir: Path) -> Run:
@@ -218,7 +230,7 @@ def data_needed(
 
 
 def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
-    """Seconds that the remaining training takes at most at the finished runs' speed, if known."""
+    """Seconds that the remaining training takes at the finished runs' speed, if known."""
     done = [(run, Run.open(run.run_dir).state()) for run in runs if run.trained]
     measured = [
         (run.config.steps_per_epoch * state["epochs"], state["seconds"])

@@ -69,7 +69,7 @@ def run_study(
             trained once.
         jobs: number of runs that are trained at the same time, each in a process of its own. If
             there are GPUs, each process sees one of them; a single job trains on all of them.
-        shard: (K, N) to do only every N-th run, from number K on; None for all.
+        shard: (K, N) to do only part K of N parts of the runs, see `of_shard`; None for all.
         processes: processes that solve missing examples.
         threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
@@ -180,7 +180,7 @@ def _one_by_one(
             continue
         if not queue.was_in_use(run):
             seconds = time_left([*queue.runs.values()])
-            remaining = f", at most {duration(seconds)} left" if seconds else ""
+            remaining = f", about {duration(seconds)} left" if seconds else ""
             logger.info(f"run {queue.finished + 1} of {queue.total}: {run.title}{remaining}")
         queue.note(run, do_run(make_task(run, threads), show_progress=show_progress))
 

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # without the step numbers, so that the figures fit into 80 columns
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 MONITOR = "val_mae"  # validation error, on the linear scale, over the whole lattice, for every loss
+QUIET = 30.0  # seconds without a line in a log
 FIGURES = ("loss", MONITOR)  # of each epoch that are shown
 FEWEST_CHANGES = 3  # fewer changes of the loss do not show its usual course
 MOST_ROLLBACKS = 5  # as many in a row end the training
@@ -156,12 +157,17 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show the number of the epoch."""
-        self._began = time.monotonic()
+        self._began = self._told = time.monotonic()
         self.bar.set_description_str(f"epoch {epoch + 1}/{self.session.epochs}", refresh=False)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar by the steps done since the last call: Keras may run several at once."""
         self.bar.update(self.session.steps_done - self.bar.n)
+        now, (epoch, step) = time.monotonic(), divmod(self.session.steps_done, self.session.steps)
+        if not self._shown and step and now - self._told > QUIET:
+            self._told = now
+            of_all = f"epoch {epoch + 1}/{self.session.epochs}, step {step}/{self.session.steps}"
+            logger.info(f"{of_all}, {now - self._began:.0f} s")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show the figures of the epoch."""

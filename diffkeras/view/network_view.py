@@ -263,9 +263,10 @@ def _outside_sources(view: NetworkView, images: NDArray[np.float32]) -> Iterator
                 values = images[part][labels[part] == source]
                 outside += [values.size] if (values == values[0]).all() else []
     if outside:
+        group = "a source" if outside[0] < least else "a source, or several that touch,"
         yield (
             f"the surrogate was trained on sources of radius {low_to_high(*radii)}, of "
-            f"{low_to_high(least, largest)} nodes, and this image has a source of {outside[0]} "
+            f"{low_to_high(least, largest)} nodes, and this image has {group} of {outside[0]} "
             f"nodes{BOUNDS_HOLD}"
         )
 

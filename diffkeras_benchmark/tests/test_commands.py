@@ -12,18 +12,21 @@ from diffkeras.evaluation.evaluate import evaluate
 from diffkeras.system.result_folders import MANIFEST, claiming
 from diffkeras_benchmark import comparison
 from diffkeras_benchmark.archive import read_archive
+from diffkeras_benchmark.commands import main
 from diffkeras_benchmark.comparison import compare
-from diffkeras_benchmark.data import write_split
+from diffkeras_benchmark.data import load, write_split
 from diffkeras_benchmark.problems import SHIFTS
 from diffkeras_benchmark.scores import Effort, ProblemScores
 from diffkeras_benchmark.splits import BENCHMARKS, public_split
 
 
-def test_a_scoreboard_without_surrogates(benchmark, tmp_path):
+def test_a_scoreboard_without_surrogates(benchmark, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     words = ["--problem", "production", "--side", 16, "--images", 1, "--rounds", 1, "--batch", 1]
     result = benchmark("compare", *words, "--output", tmp_path / "board")
     assert result.exit_code == 0, result.output
     assert "\nexact solver  " in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines() if "/" not in line) <= 80
     assert "compared methods on 1 problem(s)" in result.stderr
     written = {file.name for file in (tmp_path / "board").iterdir()}
     assert written == {"scoreboard.md", "scoreboard.json", "production_16.png", MANIFEST}
@@ -99,12 +102,28 @@ def test_what_cannot_be_compared_is_refused(denied, run_dir, tmp_path):
     assert "no file of an earlier result" in denied("compare", *output)
 
 
-def test_the_command_lists_benchmarks_with_their_hashes(benchmark):
-    output = benchmark("data").output
+def test_the_command_lists_benchmarks_with_their_hashes(benchmark, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (["data"], ["--help"], *([name, "--help"] for name in main.commands)):
+        assert max(map(len, benchmark(*words).output.splitlines())) <= 80
+    output = " ".join(benchmark("data").output.split())
     for name in BENCHMARKS:
         assert f"{name}: " in output
         assert public_split(name).sha256 in output
-    assert all(f"  {shift}: " in output for shift in SHIFTS)
+    assert all(f" {shift}: " in output for shift in SHIFTS)
+
+
+def test_a_split_without_another_place_is_kept_where_load_reads_it(
+    tiny_split, benchmark, tmp_path, monkeypatch
+):
+    tiny = tiny_split("production", "edges")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        result = benchmark("data", tiny.benchmark, "edges")
+        assert result.exit_code == 0, result.output
+    file = Path(result.stdout.splitlines()[-1])
+    monkeypatch.setattr("diffkeras_benchmark.data.write_split", None)  # nothing is solved again
+    np.testing.assert_array_equal(load(tiny.benchmark, "edges").fields, read_archive(file).fields)
 
 
 @pytest.mark.usefixtures("quick_figures")
@@ -170,6 +189,5 @@ def test_other_files_are_no_test_sets(tiny_split, benchmark, refused, tmp_path):
 def test_files_that_cannot_be_written_are_refused(denied, tmp_path):
     with pytest.raises(OutputError, match=r"written to a \.npz"):
         write_split("fixed_values_64", "test", tmp_path / "set.csv")
-    assert "Missing option '-o'" in denied("data", "fixed_values_64")
     assert "Missing argument 'NAME'" in denied("data", "-o", tmp_path / "set.npz")
     assert "no benchmark 'x'" in denied("data", "x", "-o", tmp_path / "set.npz")

@@ -177,7 +177,7 @@ CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ({"data.divide_by_maximum": True}, rf"^data\.divide_by_maximum: {OF_FIXED_VALUES}"),
     ({"data.placement.overlap": True}, rf"^data\.placement\.overlap: {OF_FIXED_VALUES}"),
     *(
-        ({"data.stream": True, key: value}, rf"^{key}: a stream has no end, and each example")
+        ({"data.stream": True, key: value}, rf"^{key}: is of stored examples, and a stream solves")
         for key, value in (
             ("data.cache", True),
             ("data.train_fraction", 0.5),

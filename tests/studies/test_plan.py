@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.plan import data_needed, plan
+from diffkeras.studies.plan import data_needed, of_shard, plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.training.batches import check_batch
 
@@ -28,6 +28,19 @@ def test_runs_are_named_after_what_they_compute(study_file):
     assert [cell.title for cell in cells][3] == "training fraction 1.0, huber(delta=0.1)"
     assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in names)
     assert [cell.config.name for cell in cells] == names
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("shards", [2, 8])
+def test_shards_share_the_training_evenly_and_each_run_is_in_one(name, shards):
+    runs = plan(load_study(f"studies/{name}"), Path("there"))
+    parts = [of_shard(runs, (number, shards)) for number in range(1, shards + 1)]
+    order = {run.identity: place for place, run in enumerate(runs)}
+    places = [[order[run.identity] for run in part] for part in parts]
+    assert sorted(place for part in places for place in part) == sorted(order.values())
+    assert places == [sorted(part) for part in places]
+    steps = [sum(run.config.steps for run in part) for part in parts]
+    assert max(steps) - min(steps) <= max(run.config.steps for run in runs)
 
 
 def test_what_is_tested_only_needs_no_training_examples(study_file):

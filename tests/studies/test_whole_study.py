@@ -21,6 +21,7 @@ def test_an_interrupted_study_goes_on_to_its_report(
 ):
     file = study_file.with_name("whole.yaml")
     settings = "settings: {training.epochs: 1}\nfactors: {data.train_fraction: [0.5, 1]}"
+    settings += "\ntest_sets: {more: {data.sources: 3}}"
     file.write_text(f"name: whole\nquestion: How large?\nbase: tiny.yaml\n{settings}\n")
     study, runs, directory = load_study(str(file)), tmp_path / "runs", tmp_path / "whole"
     data = Path(shutil.copytree(data_dir, tmp_path / "data"))
@@ -45,6 +46,7 @@ def test_an_interrupted_study_goes_on_to_its_report(
     assert "2 runs, 1 of them done already" in lines[0]
     assert [line[:10] for line in lines[1:-1]] == ["run 1 of 1"]
     assert lines[-1].startswith("whole: 2 of 2 runs finished. The lattice MAE ")
+    assert "trained on images of 1 to 2" not in log.text, "other counts are tested on purpose"
     html = (directory / "report.html").read_text()
     for name in ("How large?", *(f"<td>{each.name}</td>" for each in baselines(study.test))):
         assert name in html

@@ -187,7 +187,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def two_epochs(shown: bool = True, loss: Any = None) -> None:
+def two_epochs(shown: bool = True, loss: Any = None, parts: int = 1) -> None:
     session: Any = SimpleNamespace(
         epochs=100,
         steps=31_300,
@@ -202,8 +202,9 @@ def two_epochs(shown: bool = True, loss: Any = None) -> None:
         if loss:
             loss.select(loss.choice(epoch))
         progress.on_epoch_begin(epoch)
-        session.steps_done += 31_300
-        progress.on_train_batch_end(31_299)
+        for _ in range(parts):
+            session.steps_done += 31_300 // parts
+            progress.on_train_batch_end(0)
         progress.on_epoch_end(epoch, {"loss": 0.01234, "val_loss": 3.0, "val_mae": 0.0123456})
     progress.bar.refresh()
     progress.close()
@@ -219,6 +220,17 @@ def test_the_bar_shows_loss_and_validation_error_within_80_columns(monkeypatch):
     assert last.startswith("epoch 2/100")
     assert last.endswith("loss 0.0123, val_mae 0.0123")
     assert len(last) <= 80
+
+
+@pytest.mark.parametrize(("quiet", "shown"), [(-1, False), (math.inf, False), (-1, True)])
+def test_a_log_has_lines_within_a_long_epoch(log, monkeypatch, quiet, shown):
+    monkeypatch.setattr(callbacks, "QUIET", quiet)
+    if shown:
+        monkeypatch.setattr(sys, "stderr", Terminal())
+    two_epochs(shown, parts=2)
+    found = [line.rpartition(",")[0] for line in log.messages if ", step " in line]
+    whole = quiet < 0 and not shown
+    assert found == [f"epoch {k}/100, step 15650/31300" for k in (1, 2)] * whole
 
 
 @pytest.mark.parametrize("alternating", [False, True])

@@ -13,7 +13,7 @@ from diffkeras.evaluation.methods import baselines
 from diffkeras.studies import processes
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
-from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
+from diffkeras.studies.plan import baselines_of, data_needed, of_shard, plan, time_left
 from diffkeras.studies.study_run import run_study
 from diffkeras.system.file_lock import locked
 from diffkeras.system.result_folders import MANIFEST
@@ -104,7 +104,7 @@ def test_shards_merge_by_copying(study, own, done, tmp_path, log):
     for part, machine in enumerate(machines, 1):
         directory, runs = machine / "study", machine / "runs"
         assert run_study(study, data, directory, runs_dir=runs, shard=(part, 2)) is None
-        own_runs = [run.identity for run in plan(study, whole)[part - 1 :: 2]]
+        own_runs = [run.identity for run in of_shard(plan(study, whole), (part, 2))]
         found = {path.name for path in runs.iterdir() if path.is_dir()}
         assert found == {*own_runs, *({"baselines"} if part == 1 else ())}
         assert {file.name for file in directory.iterdir()} == {"study.json", MANIFEST}
