@@ -39,10 +39,11 @@ split.write_predictions(Path("mine/fixed_values_64/edges_0.npz"), 0.5 * split.fi
 manifest = "model: mine\\nauthors: me\\nhardware: none\\ntuning: none\\nseeds: [0]\\n"
 manifest += "parameters: 0\\ntraining_seconds: 0\\ntraining_images: 0\\n"
 Path("mine/manifest.yaml").write_text(manifest)
-assert "| **mine** | 0.5 |" in run("leaderboard mine -o table")
+[own] = [line for line in run("leaderboard mine -o table").splitlines() if "*mine*" in line]
+assert own.split()[:2] == ["*mine*", "0.5"]
 words = "--problem fixed_values --side 16 --images 1 --rounds 1 --batch 1 --processes 1"
 printed = run("compare -o board " + words)
-assert "| exact solver |" in printed and "TensorSolver" not in printed
+assert "exact solver" in printed and "TensorSolver" not in printed
 """,
         cwd=tmp_path,
     )
