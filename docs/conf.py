@@ -34,7 +34,7 @@ extensions = [
     "playground",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
-exclude_patterns = ["_build", "examples/**", "gallery/**", "results/*", "tests/*"]
+exclude_patterns = ["_build", "examples/**", "gallery.md", "gallery/**", "results/*", "tests/*"]
 default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]

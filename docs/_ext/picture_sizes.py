@@ -40,6 +40,7 @@ class PictureSizes(SphinxPostTransform):
                 width, height = size_of(path)
                 image["width"], image["height"] = f"{width:.0f}", f"{height:.0f}"
                 image["loading"] = "lazy"
+                image["classes"].append("no-scaled-link")  # which would move thumbnails
 
 
 def size_of(path: Path) -> tuple[float, float]:

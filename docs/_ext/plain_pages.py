@@ -4,7 +4,7 @@
   section.
 - Links between `<!-- contents -->` and `<!-- end of contents -->` are the tables of contents, each
   bold text of a list the caption of one.
-- Links to programs of docs/gallery lead to the pages that are made of them.
+- Links to programs of docs/gallery, and to their list, lead to the pages that are made of them.
 - Links to Markdown outside docs lead to the file.
 - Links of names such as `dk.solve` to pages of the reference lead to the place of the name there.
 - Tables that are made (`docs.tables`) have the class "measured".
@@ -43,8 +43,8 @@ def built(name: str, page: str) -> str:
     if name == "index":
         page = README + page[page.index("\n## ") + 1 :]
     page = PROGRAM.sub(r"](worked_examples/\1.rst)", page)
-    page = page.replace("](gallery/README.md)", "](worked_examples/index.rst)")
-    page = OUTSIDE.sub(r"{download}`\1 <\2>`", page)
+    page = page.replace("](gallery.md)", "](worked_examples/index.rst)")
+    page = OUTSIDE.sub(r"[\1](path:\2)", page)
     page = NAME.sub(r"{py:obj}`\1\2 <diffkeras\2>`", page)
     page = CONTENTS.sub(lambda found: f"{found[1]}\n{_trees(found[1])}", page)
     return BLOCK.sub(lambda found: _measured(found[2]), page)

@@ -31,7 +31,6 @@ def pages() -> list[Path]:
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         *sorted((ROOT / "docs").glob("*.md")),
-        ROOT / "docs" / "gallery" / "README.md",
         *sorted((ROOT / "benchmarks").glob("*.md")),
         *sorted((ROOT / "paper").glob("*.md")),
     ]

@@ -83,7 +83,9 @@ def worked_examples() -> str:
             name, _, body = text.split("\n", 2)
             sentences = re.split(r"(?<=[.?]) ", " ".join(body.split()))
             last = next((k for k, one in enumerate(sentences) if one.endswith("?")), 1)
-            rows.append([f"[{name}]({folder}/{file.name})", " ".join(sentences[: last + 1])])
+            rows.append(
+                [f"[{name}](gallery/{folder}/{file.name})", " ".join(sentences[: last + 1])]
+            )
         parts += [f"## {title}", markdown_table(EXAMPLES, rows, texts=EXAMPLES)]
     return "\n\n".join(parts)
 

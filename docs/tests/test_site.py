@@ -12,6 +12,7 @@ from docs import browser
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 WORDS = "barrier"  # of the glossary
+CARD = ".sphx-glr-thumbcontainer"
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,6 +74,21 @@ def test_the_search_works_from_files(chromium):
     links = view.eval_on_selector_all("#search-results li a", "(all) => all.map((a) => a.href)")
     assert any("glossary.html" in link for link in links)
     assert all(link.startswith("file:") for link in links)
+    view.close()
+
+
+def test_thumbnails_of_worked_examples_lie_in_their_cards(chromium):
+    view = chromium.new_page()
+    view.goto((SITE / "worked_examples" / "index.html").resolve().as_uri())
+    view.wait_for_selector(CARD)
+    outside = view.eval_on_selector_all(
+        CARD,
+        "(cards) => cards.filter((card) => {"
+        " const [own, one] = [card, card.querySelector('img')].map("
+        "(part) => part.getBoundingClientRect());"
+        " return one.top < own.top || one.bottom > own.bottom; }).map((card) => card.innerText)",
+    )
+    assert outside == []
     view.close()
 
 
