@@ -59,6 +59,8 @@ def _read_array(path: Path, names: Sequence[str]) -> NDArray:
     with loaded:
         there = loaded.files
         name = next((known for known in names if known in there), there[0] if there else "")
+        if not there:
+            raise ValueError("it holds no array")
         if name not in names and len(there) != 1:
             shown = f"{', '.join(there[:MOST_NAMED])}{', …' * (len(there) > MOST_NAMED)}"
             take = "values" if "values" in there else "NAME"  # of a result that `save` wrote

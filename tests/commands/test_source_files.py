@@ -84,6 +84,12 @@ def test_damaged_files(tmp_path, suffix, content):
     assert len(str(error.value)) < 1000
 
 
+def test_a_file_of_no_array_is_named_as_such(tmp_path):
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(DataError, match=r"empty\.npz can't be read: it holds no array"):
+        read_image(tmp_path / "empty.npz", "source_image")
+
+
 @pytest.mark.parametrize(("suffix", "kind"), [(".png", "PNG"), (".tif", "TIFF")])
 def test_a_picture_of_one_page_is_an_image(tmp_path, suffix, kind):
     (tmp_path / f"a{suffix}").write_bytes(picture(kind))
