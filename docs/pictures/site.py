@@ -133,10 +133,10 @@ def reading_fields() -> Figure:
 
 
 def bounds_figure() -> Figure:
-    """Bounds of a prediction of the shipped surrogate `quickstart`, against true errors."""
-    surrogate = dk.load_surrogate("quickstart")
+    """Bounds of a prediction of the shipped surrogate `tissue`, against true errors."""
+    surrogate = dk.load_surrogate("tissue")
     example = surrogate.config.recipe(5).example("test", 0)
-    prediction, truth = surrogate.predict(example.source_image), example.field
+    prediction, truth = surrogate.predict(example.problem), dk.solve(example.problem).field
     certificate = prediction.certificate
     figure = new_figure(WIDTH, 6.6)
     grid = figure.add_gridspec(2, 2, height_ratios=(2.4, 3.6))
@@ -147,7 +147,7 @@ def bounds_figure() -> Figure:
         ("prediction", abs(prediction.field - truth), certificate.node_bound),
         ("corrected field", abs(corrected.field - truth), corrected.node_bound),
     )
-    low, high = 1e-5, 1.0
+    low, high = 1e-8, 1e-3
     sizes = [40, 3]  # of dots, so that the second ones don't hide the first
     for axis, (name, error, bound) in zip(maps, shown, strict=True):
         drawn = np.where(bound > 0, bound, np.nan)
@@ -157,7 +157,7 @@ def bounds_figure() -> Figure:
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
         axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
         scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
-    figure.colorbar(picture, ax=maps, location="bottom", aspect=40, extend="min")
+    figure.colorbar(picture, ax=maps, location="bottom", aspect=40, extend="both")
     scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
     scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
