@@ -83,7 +83,8 @@ def test_proofs_are_of_the_problems_that_are_solved():
     for kind, calls in solved(64):
         alone, bound, loose, certificate = (call() for call in calls.values())
         assert alone.problem.fixed.any() == kind.startswith("fixed")
-        assert 0 < bound <= 1e-10 and 0 < loose <= 1e-3 < 1e-2 < certificate.error_bound
+        assert 0 < bound <= 1e-10
+        assert 0 < loose <= 1e-3 < 1e-2 < certificate.error_bound
         assert [row[2] for row in rows_of(kind, 1, calls, 1)] == [*calls]
 
 
