@@ -46,10 +46,6 @@ def diffkeras_double(image: NDArray) -> Run:
     return lambda: physics.solve(image, medium=MEDIUM).field
 
 
-def diffkeras_single(image: NDArray) -> Run:
-    return lambda: physics.solve(image, medium=MEDIUM, tolerance=1e-6).field
-
-
 def diffkeras_production(image: NDArray) -> Run:
     """The discs produce; no node is fixed."""
     production = physics.production_of(image, MEDIUM)
@@ -155,7 +151,6 @@ FLOOR = "transform pair"
 METHODS: dict[str, Method] = {
     FLOOR: transform_pair,
     "diffkeras float64": diffkeras_double,
-    "diffkeras float32": diffkeras_single,
     PRODUCTION: diffkeras_production,
     "spsolve": spsolve,
     "SuperLU symmetric": superlu,

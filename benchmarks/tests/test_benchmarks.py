@@ -77,6 +77,17 @@ def test_children_tell_why_they_failed_or_that_they_took_too_long(asked, told, p
     assert done.stderr.startswith(printed)
 
 
+def test_proofs_are_of_the_problems_that_are_solved():
+    from benchmarks.proofs import rows_of, solved
+
+    for kind, calls in solved(64):
+        alone, bound, loose, certificate = (call() for call in calls.values())
+        assert alone.problem.fixed.any() == kind.startswith("fixed")
+        assert 0 < bound <= 1e-10
+        assert 0 < loose <= 1e-3 < 1e-2 < certificate.error_bound
+        assert [row[2] for row in rows_of(kind, 1, calls, 1)] == [*calls]
+
+
 def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
     from benchmarks.baselines import Case, measure
 

@@ -65,8 +65,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         """At least the largest |field − u|.
 
         It is proven with the field where that is corrected until it is (by "newton-cg", `certify`,
-        and `ReducedBasis.predict` to a tolerance), and otherwise when it is first read, in at most
-        a few times the time of a solution.
+        and `ReducedBasis.predict` to a tolerance), and otherwise when it is first read. Of a
+        solution that takes less time than the solution, of a prediction sometimes more.
         """
         if self.proof is None:
             return self.certificate.error_bound
@@ -301,6 +301,10 @@ def certify(
     **keywords: Unpack[ProblemKeywords],
 ) -> Certificate:
     """Prove how far a field is from the exact one, and correct it.
+
+    In a uniform medium the field is compared with the solution, whose proof takes little longer
+    than the solution itself. Elsewhere an enclosure is found near the field. Of several fields of
+    one problem, `certify_many` sets the problem up once, and so do calls with its `Equations`.
 
     The exact field solves the lattice equation with coefficients in double precision; with more
     digits it may differ by about 1e-16 of the largest value. The bounds are about the lattice's

@@ -190,17 +190,31 @@ def solve_silently(
     return list(_shared(solver, task, processes))
 
 
-def certify_many(fields: Iterable[ArrayLike], problems: Iterable[Problem]) -> list[Certificate]:
+def certify_many(
+    fields: Iterable[ArrayLike], problems: Problem | Iterable[Problem]
+) -> list[Certificate]:
     """The certificates of several fields, each as `certify` proves it.
+
+    What is set up for a problem serves for the next field if its problem is the same one or has the
+    same medium and fixed nodes. In a uniform medium fields of one problem share its solution, so
+    that each further one takes a comparison only.
 
     Args:
         fields: one for each problem, such as an array (batch, rows, columns).
-        problems: a list of `Problem`.
+        problems: a list of `Problem`, or one that all fields should solve, such as an ensemble's.
 
     Raises:
         PhysicsError, ConvergenceError: as `certify`; or another number of fields than problems.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> problem = dk.Problem(np.eye(16), decay=0.1)
+        >>> ensemble = dk.solve(problem).field * np.array([0.9, 1.1]).reshape(2, 1, 1)
+        >>> [round(one.error_bound, 2) for one in dk.certify_many(ensemble, problem)]
+        [0.1, 0.1]
     """
-    problems, fields = problem_list(problems), list(fields)
+    fields = list(fields)
+    problems = problem_list([problems] * len(fields) if isinstance(problems, Problem) else problems)
     _check_length("fields", fields, problems)
     with blas_threads():
         certificates = []
@@ -219,8 +233,9 @@ def _equations(problems: Iterable[Problem]) -> Iterator[Equations]:
     """The equations of each problem, which share what is the same as in the last one."""
     last: Equations | None = None
     for problem in problems:
-        like = last if last and _share(last.given_problem, problem) else None
-        last = Equations(problem, like=like)
+        if last is None or problem is not last.given_problem:
+            like = last if last and _share(last.given_problem, problem) else None
+            last = Equations(problem, like=like)
         yield last
 
 

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
+from diffkeras.physics import (
+    Medium,
+    MichaelisMenten,
+    Problem,
+    certify,
+    certify_many,
+    sample_sources,
+    solve,
+)
 from diffkeras.physics.solvers.table import SOLVERS
 from tests.helpers.plain_equations import assembled, solve_reference
 from tests.helpers.random_problems import random_arguments
@@ -123,6 +131,22 @@ def test_certifying_solves_once(side, monkeypatch):
         assert errors.max() <= certificate.error_bound <= 1.001 * errors.max()
         assert (errors <= certificate.node_bound).all()
         assert certificate.corrected.stats.method == "ring"
+
+
+def test_fields_of_one_problem_share_its_solution(monkeypatch):
+    solved, solve_ring = [], SOLVERS["ring"]
+    monkeypatch.setitem(SOLVERS, "ring", lambda *given: solved.append(given) or solve_ring(*given))
+    problems = Problem(DISCS), Problem(production=np.abs(DISCS)), Problem(2 * DISCS)
+    ensemble = np.random.default_rng(0).random((3, *DISCS.shape))
+    for number, problem in enumerate(problems):
+        certificates = certify_many(ensemble, problem)
+        assert len(solved) == number + 1
+        for field, certificate in zip(ensemble, certificates, strict=True):
+            alone = certify(field, problem)
+            solved.pop()
+            np.testing.assert_array_equal(certificate.node_bound, alone.node_bound)
+    certify_many(ensemble, problems)
+    assert len(solved) == 2 * len(problems)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -88,6 +88,7 @@ class Equations:
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()
         self.cache: dict[str, Any] = {}
+        self.solved: Any = None  # the solution of a uniform medium, once a proof has needed it
         # the last slopes, and their cycle
         self._cycle_of_slope: tuple[NDArray | float, BlockCycle] | None = None
         if like is not None and like.lattice == self.lattice:

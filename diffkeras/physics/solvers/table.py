@@ -110,6 +110,9 @@ def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
     """
     if not equations.scale or cheapest(equations) != "newton-cg":
         with suppress(ConvergenceError):
-            solution, statistics, proof = solve_equations(equations, TOLERANCE)
-            return Corrected(solution, statistics, proof.node_bound(solution, equations))
+            if equations.solved is None:  # by the first of several fields
+                solution, statistics, proof = solve_equations(equations, TOLERANCE)
+                bound = proof.node_bound(solution, equations)
+                equations.solved = Corrected(solution, statistics, bound)
+            return equations.solved
     return enclosed(field, equations)

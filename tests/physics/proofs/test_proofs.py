@@ -139,6 +139,10 @@ def test_the_most_rounding_is_at_least_that_of_each_node():
         same, most = equations.residual_and_largest_rounding(field)
         assert np.array_equal(values, same), seed
         assert rounding.max() <= most, seed
+        applied, sizes = equations.volumes.apply_with_sizes(field)
+        same, most = equations.volumes.apply_with_largest_size(field)
+        assert np.array_equal(applied, same), seed
+        assert sizes.max() <= most * (1 + 1e-14), seed
 
 
 @pytest.mark.parametrize("shares", [False, True])
