@@ -109,7 +109,7 @@ def tables(rows: pd.DataFrame) -> Iterator[str]:
 def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path) -> None:
     validation = load(benchmark, "validation", data_dir=data_dir)
     rows: list[dict[str, Any]] = []
-    for path in sorted((folder / "submissions").iterdir()):
+    for path in sorted((folder / "submissions" / benchmark).iterdir()):
         submission = Submission.read(path)
         seeds = submission.manifest.seeds
         own = [validation_file(folder, benchmark, path.name, seed) for seed in seeds]

@@ -6,8 +6,8 @@ beside the standard deviation between seeds.
 
 import logging
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,16 @@ SCORES = {  # column → heading
 RANKED = "relative_l2"
 COLUMNS = ["benchmark", "split", "model", "seeds"]
 COLUMNS += [column for error in SCORES for column in (error, f"{error}_std")]
+ABOUT = [each.name for each in fields(Manifest) if each.name not in COLUMNS]
+COLUMNS += ABOUT
+NUMBERS = [name for name in ABOUT if name.endswith("_seconds") or "milliseconds" in name]
 CSV = ".csv"
 MODELS = (
     *("model", "authors", "parameters", "training images", "training, s", "seeds"),
     *("hardware", "tuning"),
 )
 TEXTS = ("authors", "hardware", "tuning")
+WORDS = (*KEYS, "model", *TEXTS, "url")
 TIMES = (
     *("model", "one field, ms", "`solve`, ms", "pays from, fields"),
     *("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches"),
@@ -58,8 +62,8 @@ class Leaderboard:
 
     Attributes:
         path: its directory, with `leaderboard.md` and `leaderboard.csv`.
-        rows: of `leaderboard.csv`, one per benchmark, split and model: the number of seeds, and
-            each error's mean over them and standard deviation.
+        rows: of `leaderboard.csv`, one per benchmark, split and model: the number of seeds, each
+            error's mean over them and standard deviation, and the fields of the manifest.
         text: of `leaderboard.md`.
     """
 
@@ -112,7 +116,7 @@ def make_leaderboard(
         rows = pd.concat([*scores_of(read, split_of, bar.update), *tables], ignore_index=True)
     rows = merged(rows, published_rows() if published else rows[:0])
     rows = rows.sort_values([*KEYS, RANKED], key=_places, kind="stable", ignore_index=True)
-    text = markdown(rows, read)
+    text = markdown(rows, {submission.manifest.model for submission in read})
     with replacing_files(path, last=FILES[0]) as partial:
         rows.to_csv(partial / "leaderboard.csv", index=False)
         (partial / "leaderboard.md").write_text(text, encoding="utf-8")
@@ -133,7 +137,9 @@ def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
     row |= {"model": submission.manifest.model, "seeds": len(seeds)}
     for error in SCORES:
         row |= {error: seeds[error].mean(), f"{error}_std": seeds[error].std()}
-    return pd.DataFrame([row])
+    row |= {name: getattr(submission.manifest, name) for name in ABOUT}
+    row["url"] = row["url"] or ""
+    return pd.DataFrame([row]).astype(dict.fromkeys(NUMBERS, float))  # None becomes NaN
 
 
 def scores_of(
@@ -155,7 +161,12 @@ def scores_of(
 def rows_in(path: Path) -> pd.DataFrame:
     """The rows of a `leaderboard.csv`; a DataError for a missing or another file."""
     try:
-        rows = pd.read_csv(path)
+        rows = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(WORDS, str),
+            keep_default_na=False,  # a model may be named "NA"
+            na_values={name: [""] for name in COLUMNS if name not in WORDS},
+        )
         known = set(rows["benchmark"]) <= set(BENCHMARKS) and set(rows["split"]) <= set(ORDER)
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path} can't be read as a leaderboard: {error}") from None
@@ -164,7 +175,20 @@ def rows_in(path: Path) -> pd.DataFrame:
             f"{path} is no leaderboard, whose columns are {', '.join(COLUMNS)}, with the names of "
             "benchmarks and splits and finite errors"
         )
+    try:
+        rows = rows.astype(dict.fromkeys(NUMBERS, float))
+        for row in rows.to_dict("records"):
+            _manifest(row)
+    except ValueError as error:
+        raise DataError(f"{path} has a wrong row: {error}") from None
     return rows
+
+
+def _manifest(row: dict[Any, Any]) -> Manifest:
+    """What a row says of its model; its seeds are numbered from 0."""
+    about = {name: row[name] for name in ("model", *ABOUT) if row[name] == row[name]}
+    about |= {"seeds": [*range(row["seeds"])], "url": row["url"] or None}
+    return Manifest.read({name: value for name, value in about.items() if value is not None})
 
 
 def published_rows() -> pd.DataFrame:
@@ -202,11 +226,14 @@ def _places(column: pd.Series) -> pd.Series:
     return column.map(orders[str(column.name)]) if column.name in orders else column
 
 
-def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
-    """Tables of the splits, best model first, of the models and of their times."""
-    manifests = [submission.manifest for submission in submissions]
-    own = {manifest.model for manifest in manifests}
-    own = own if own < set(rows["model"]) else set()
+def markdown(rows: pd.DataFrame, models: Collection[str] = ()) -> str:
+    """Tables of the splits, best model first, of the models and of their times.
+
+    `models` are emphasised, if there are others.
+    """
+    own = models if {*models} < {*rows["model"]} else ()
+    about = [(row["benchmark"], _manifest(row)) for row in rows.to_dict("records")]
+    timed = [(name, each) for name, each in about if each.has_times]
     parts = [
         "Errors and bounds are means over the images of a split, then over seeds (± standard "
         "deviation). Errors are those against the fields of the split, which have proven errors "
@@ -222,10 +249,14 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
         ]
         head = ["model", *SCORES.values()]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
-    if manifests:
-        parts += ["## Models", markdown_table(MODELS, _rows(manifests, _model), TEXTS)]
-    if any(each.milliseconds_per_field or each.milliseconds_in_batches for each in manifests):
-        parts += ["## Times", markdown_table(TIMES, _rows(manifests, _times))]
+    parts += [
+        "## Models",
+        markdown_table(MODELS, _unique(_model(each) for _, each in about), TEXTS),
+    ]
+    if timed:
+        names = rows["benchmark"].nunique() > 1
+        times = (_times(each, f"{name}, " if names else "") for name, each in timed)
+        parts += ["## Times", markdown_table(TIMES, _unique(times))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -233,10 +264,8 @@ def _with_spread(mean: float, deviation: float) -> str:
     return f"{mean:.2g}" if np.isnan(deviation) else f"{mean:.2g} ± {deviation:.1g}"
 
 
-def _rows(
-    manifests: Sequence[Manifest], cells_of: Callable[[Manifest], list[str]]
-) -> list[Sequence[str]]:
-    return list(dict.fromkeys(tuple(cells_of(manifest)) for manifest in manifests))
+def _unique(rows: Iterable[list[str]]) -> list[Sequence[str]]:
+    return [*dict.fromkeys(map(tuple, rows))]
 
 
 def _model(manifest: Manifest) -> list[str]:
@@ -253,8 +282,8 @@ def _model(manifest: Manifest) -> list[str]:
     ]
 
 
-def _times(manifest: Manifest) -> list[str]:
-    cells = [_escaped(manifest.model)]
+def _times(manifest: Manifest, benchmark: str) -> list[str]:
+    cells = [f"{benchmark}{_escaped(manifest.model)}"]
     for batches in (False, True):
         *times, pays_from = manifest.times(batches=batches)
         cells += ["" if time is None else f"{time:.2g}" for time in times]

@@ -85,6 +85,11 @@ class Manifest(Section):
         if not self.seeds or len({*self.seeds}) < len(self.seeds):
             raise KeyProblem("must be one or more different seeds", "seeds")
 
+    @property
+    def has_times(self) -> bool:
+        """Whether any time of a prediction is known."""
+        return (self.milliseconds_per_field or self.milliseconds_in_batches) is not None
+
     def times(self, *, batches: bool) -> tuple[float | None, float | None, float]:
         """Milliseconds of a prediction and of `solve`, and the fields from which a model pays.
 

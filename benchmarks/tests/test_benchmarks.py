@@ -135,6 +135,22 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
         board(**times).surrogate(replace(network, **changes), 0)
 
 
+def test_fields_of_methods_are_in_the_order_of_the_images(tmp_path, monkeypatch):
+    from diffkeras.evaluation.methods import ComputedFields, Method
+    from diffkeras_benchmark.archive import predictions_of
+    from diffkeras_benchmark.rows import submissions as module
+    from diffkeras_benchmark.rows.board import Board
+
+    monkeypatch.setattr(module, "SPLITS", ("edges",))
+    board = Board("fixed_values_64", tmp_path, tmp_path, 1.0, 1.0, 1)
+    submissions = module.Submissions(board)
+    images = Method("images", lambda batch: ComputedFields(batch.images), takes_batches=True)
+    submissions.add_method("images", {}, [images])
+    split = board.split("edges")
+    found = predictions_of(submissions.file("images", "edges", 0), split)
+    np.testing.assert_array_equal(found, split.inputs[..., 0])
+
+
 def test_a_manifest_keeps_its_authors_and_hardware_when_times_are_measured(board):
     from diffkeras_benchmark.rows.submissions import Submissions
 

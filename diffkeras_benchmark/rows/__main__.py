@@ -3,6 +3,8 @@
     python -m diffkeras_benchmark.rows            # fixed_values_64: 20 minutes of CPU time
     # afterwards, on a quiet machine, with the same other options: a minute
     python -m diffkeras_benchmark.rows --times
+    # what learns nothing, and the shipped surrogates, on another benchmark
+    python -m diffkeras_benchmark.rows --ready --benchmark tissue_64
 
 Each network is tuned and trained for the same CPU time, by Adam on the mean absolute error, with a
 learning rate that falls to 0 by a cosine. The number of steps follows from the CPU time of the
@@ -19,14 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
 
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, write_table
-from diffkeras_benchmark.leaderboard import make_leaderboard
+from diffkeras.reporting.text import markdown_table
+from diffkeras_benchmark.leaderboard import RANKED, make_leaderboard, markdown, published_rows
 from diffkeras_benchmark.rows.board import Board
 from diffkeras_benchmark.rows.submissions import Submissions
+from diffkeras_benchmark.submissions import Submission
 
+FULL = "fixed_values_64"  # whose networks are trained
 PUBLISHED = Path(__file__).parents[1] / "published.csv"
 
 
@@ -46,23 +52,48 @@ def write_trials(board: Board, output: Path) -> None:
 
 
 def write_leaderboard(submissions: Submissions, output: Path) -> None:
-    """The leaderboard in the documentation."""
-    board, folders = submissions.board, sorted(submissions.folder.iterdir())
+    """The published rows, those of other benchmarks and models included, and tables of them.
+
+    The documentation has the tables of one benchmark, and the errors on the test splits of all.
+    """
+    board, kept = submissions.board, published_rows()
+    folders = sorted(submissions.folder.glob("*/"))
+    own = {Submission.read(folder).manifest.model for folder in folders}
+    kept = kept[(kept["benchmark"] != board.benchmark) | ~kept["model"].isin(own)]
+    others = board.folder / "published_before.csv"
+    kept.to_csv(others, index=False)
+    places = [*folders, others]
     made = make_leaderboard(
-        folders, board.folder / "table", data_dir=board.data_dir, published=False
+        places, board.folder / "table", data_dir=board.data_dir, published=False
     )
     made.rows.to_csv(PUBLISHED, index=False, float_format="%.4g")
-    output.with_suffix(".md").write_text(made.text.replace("## ", "### "), encoding="utf-8")
+    write_tables(published_rows(), output)
     click.echo(made.text)
+
+
+def write_tables(rows: pd.DataFrame, output: Path) -> None:
+    """The tables of the documentation."""
+    text = markdown(rows[rows["benchmark"] == FULL]).replace("## ", "### ")
+    output.with_suffix(".md").write_text(text, encoding="utf-8")
+    tested = rows[rows["split"] == "test"]
+    names = list(dict.fromkeys(tested["benchmark"]))
+    table = tested.pivot_table(RANKED, "model", "benchmark", sort=False).reindex(columns=names)
+    cells = [
+        [str(model), *("" if np.isnan(error) else f"{error:.2g}" for error in errors)]
+        for model, errors in zip(table.index, table.to_numpy(float), strict=True)
+    ]
+    text = f"{markdown_table(['model', *names], cells)}\n"
+    output.with_name(f"{output.name}_tests.md").write_text(text, encoding="utf-8")
 
 
 @command(
     __doc__,
     "leaderboard",
-    "the table, without .md; for the trials, _trials_BENCHMARK.csv",
-    published=("benchmark", "times"),
+    "the table, without .md; for all test splits, _tests.md; for the trials, _trials_BENCHMARK.csv",
+    published=("benchmark", "ready", "times"),
 )
-@click.option("--benchmark", default="fixed_values_64", show_default=True)
+@click.option("--benchmark", default=FULL, show_default=True)
+@click.option("--ready", is_flag=True, help="Only what needs no training and isn't published.")
 @click.option("--seconds", default=20.0, show_default=True, help="CPU time of each training.")
 @click.option("--trial-seconds", default=5.0, show_default=True, help="CPU time of each trial.")
 @click.option("--seeds", default=3, show_default=True)
@@ -71,12 +102,18 @@ def write_leaderboard(submissions: Submissions, output: Path) -> None:
 @click.option(
     "--folder", default="leaderboard", type=PATH, help="Of submissions, networks and trials."
 )
-def main(times: bool, output: Path, **options: Any) -> None:
+def main(ready: bool, times: bool, output: Path, **options: Any) -> None:
     """Make submissions, and the tables of them."""
     board = Board(**options)
     submissions = Submissions(board)
     if times:
-        submissions.measure_times()
+        submissions.measure_times(ready=ready)
+    elif ready:
+        rows = published_rows()
+        there = {*rows["model"][rows["benchmark"] == board.benchmark]}
+        for folder, manifest, methods in submissions.ready():
+            if manifest["model"] not in there:
+                submissions.add_method(folder, manifest, methods)
     else:
         for network in board.networks:
             submissions.add_network(network)
