@@ -89,5 +89,5 @@ def test_what_the_solver_cannot_take_is_refused(stream, tmp_path):
 
 def test_the_flag_makes_a_stream(refused, tiny_file, tmp_path):
     words = ["train", "--config", tiny_file, "--data-dir", tmp_path, "--set", "data.cache=true"]
-    assert "cache: a stream has" in refused(*words, "--stream")
+    assert "cache: is of stored examples, and a stream" in refused(*words, "--stream")
     assert "has no dataset" in refused(*words)
