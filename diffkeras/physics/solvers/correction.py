@@ -104,9 +104,10 @@ class RingProof(Proof):
         self, field: NDArray[np.floating], equations: Equations
     ) -> NDArray[np.float64] | float:
         """One bound for all free nodes, or one for each where that is above the tolerance."""
-        # values inside fixed regions play no part
-        nodes, before = equations.ring.nodes, np.where(equations.free, field, 0.0)
-        before[nodes] = self.on_ring
+        nodes, before = equations.ring.nodes, field
+        if self.on_ring.size:  # values inside fixed regions play no part
+            before = np.where(equations.free, field, 0.0)
+            before[nodes] = self.on_ring
         mismatch = largest(self.on_ring - equations.values[nodes])
         bound: NDArray | float = (mismatch + rounding_allowance(equations, before)) * SLACK
         size = largest(self.on_ring if equations.production is None else field)
