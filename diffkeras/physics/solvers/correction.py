@@ -104,7 +104,7 @@ class RingProof(Proof):
         self, field: NDArray[np.floating], equations: Equations
     ) -> NDArray[np.float64] | float:
         """One bound for all free nodes, or one for each where that is above the tolerance."""
-        nodes, before = equations.ring.nodes, field
+        nodes, before = equations.ring.nodes, field.astype(np.float64, copy=False)
         if self.on_ring.size:  # values inside fixed regions play no part
             before = np.where(equations.free, field, 0.0)
             before[nodes] = self.on_ring
