@@ -36,8 +36,8 @@ from diffkeras.physics import (
     sample_sources,
     solve,
 )
-from diffkeras.physics.equations.block_cycles import conjugate_gradients
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.cg import conjugate_gradients
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")

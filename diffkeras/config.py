@@ -21,7 +21,7 @@ from diffkeras.data.section import OF_NO_STREAM, DataConfig, PhysicsConfig
 from diffkeras.errors import ConfigurationError, PhysicsError
 from diffkeras.evaluation.section import Baseline, EvaluationConfig
 from diffkeras.physics import ExampleRecipe, Medium
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import sides_in_words, smallest_given
 from diffkeras.surrogates.section import ModelConfig
 from diffkeras.system.messages import short

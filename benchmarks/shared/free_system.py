@@ -7,8 +7,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics import Problem
-from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.proofs.enclosure import ruge_stuben_hierarchy
+from diffkeras.physics.linear.direct import ruge_stuben_hierarchy
+from diffkeras.physics.linear.finite_volumes import finite_volumes
 from diffkeras_benchmark.pyamg_solver import free_system
 
 

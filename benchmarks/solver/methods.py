@@ -19,7 +19,7 @@ import diffkeras.physics as physics
 from benchmarks.shared.free_system import FreeSystem
 from benchmarks.shared.measures import PEAK, first_calls
 from benchmarks.shared.tables import describe_times
-from diffkeras.physics.equations.spectral import spectral_operator
+from diffkeras.physics.linear.spectral import spectral_operator
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients

@@ -21,7 +21,7 @@ from diffkeras.commands.options import (
 from diffkeras.commands.problem_files import ProblemFiles, SideFile, do_each, problem_options
 from diffkeras.physics import Solution, solve_many
 from diffkeras.physics.problem.given_sides import KINDS
-from diffkeras.physics.solvers.table import METHODS
+from diffkeras.physics.steady.table import METHODS
 from diffkeras.reporting.text import rounded_up
 
 logger = logging.getLogger(__name__)

@@ -32,8 +32,8 @@ from diffkeras.graph.operator import TensorOperator
 from diffkeras.graph.problem import ProblemTensors, all_finite, largest_of_each, power_of_two
 from diffkeras.graph.ring import RingSystems
 from diffkeras.nn.equation.equations import equations_of
-from diffkeras.physics.equations.axis import least_barrier, longest_crossing
-from diffkeras.physics.equations.finite_volumes import STENCIL, rounding_of
+from diffkeras.physics.linear.axis import least_barrier, longest_crossing
+from diffkeras.physics.linear.finite_volumes import STENCIL, rounding_of
 
 MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
 # In two dimensions two sums are fewer than `STENCIL` counts: those with s and of |Af − s| and its

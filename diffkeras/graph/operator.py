@@ -2,7 +2,7 @@
 
 Fields come from the matrix products of `nn.equation.transforms`, half a GFLOP for 512² nodes;
 TensorFlow has no fast transforms of sines. Green's function comes from the method of images
-(`physics.equations.axis`).
+(`physics.linear.axis`).
 """
 
 import math
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffkeras.nn.equation.transforms import Modes, outer_sum, scale_modes
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import Axis, sum_of_images
+from diffkeras.physics.linear.axis import Axis, sum_of_images
 
 Precision = Literal["float32", "float64"]
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from diffkeras.graph.checks import LATTICE, checked
 from diffkeras.graph.fields import UniformFields
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.linear.finite_volumes import SLACK
 
 # TensorFlow takes numbers below the smallest normal ones for 0
 TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022

@@ -1,6 +1,6 @@
 """The dense systems for densities on the rings, whose point sources hold the fixed values.
 
-The method is `diffkeras.solve`'s (`physics.solvers.uniform`). The images of a batch have
+The method is `diffkeras.solve`'s (`physics.steady.uniform`). The images of a batch have
 rings of different sizes. Nodes of all rings are therefore listed one after another, image by image
 and row by row, and systems are padded to the largest.
 """

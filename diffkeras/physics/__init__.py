@@ -5,7 +5,7 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 
 from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.derivatives.adjoint import Derivatives, Quantity
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
@@ -20,5 +20,5 @@ from diffkeras.physics.sampling.discs import Placement, sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
 from diffkeras.physics.sampling.tissue import Tissue, TissueSampler
 from diffkeras.physics.solution import Certificate, ProvenField, Solution, certify
-from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.steady.interface import SolveStatistics
 from diffkeras.physics.steady_state import certify_many, solve, solve_many

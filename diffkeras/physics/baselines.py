@@ -1,7 +1,7 @@
 """Baselines: fields of discs by less than the full system between them, and nothing learned.
 
 Each disc k alone in the lattice has the ring R_k, the densities q_k there, and so a field A⁻¹q_k
-that holds its value (`solvers.uniform`). Holding several discs at their values is not additive:
+that holds its value (`steady.uniform`). Holding several discs at their values is not additive:
 a neighbour's field lifts a disc above its value. `superpose`, which adds the fields of single
 discs, is too high, the more so the closer they are. `effective_strengths` keeps the pattern of q_k,
 and finds its strength in the presence of the others, or also how it varies around the disc.
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.equations.finite_volumes import Ring, find_ring
-from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.linear.finite_volumes import Ring, find_ring
+from diffkeras.physics.linear.ring import DenseRing, eliminate_constant
+from diffkeras.physics.linear.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.solvers.uniform import DenseRing, eliminate_constant
 from diffkeras.system.environment import blas_threads
 
 NUMBERS = (1, 3)  # how many `effective_strengths` may find for each disc

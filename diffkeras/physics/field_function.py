@@ -11,7 +11,7 @@ from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.problem.parts import check_names, check_shape, with_parts
 from diffkeras.physics.problem.problem import Problem, problem_list
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.steady.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve, solve_many
 
 NO_SECOND = "fields have no second derivatives: take differences of first ones"

@@ -20,14 +20,14 @@ from diffkeras.physics.arguments import (
     real_values,
 )
 from diffkeras.physics.derivatives.adjoint import Derivatives, Quantity, tangent
-from diffkeras.physics.equations.equations import Equations, problem_and_equations
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations import Equations, problem_and_equations
 from diffkeras.physics.field_files import arrays_of_result, content_of_arrays
+from diffkeras.physics.linear.finite_volumes import SLACK
 from diffkeras.physics.problem.medium import show_keywords
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords
-from diffkeras.physics.solvers.correction import KnownBounds, Proof
-from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.solvers.table import corrected
+from diffkeras.physics.proofs.proof import KnownBounds, Proof
+from diffkeras.physics.steady.interface import SolveStatistics
+from diffkeras.physics.steady.table import corrected
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside

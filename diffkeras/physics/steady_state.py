@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning, numbered
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
-from diffkeras.physics.equations.equations import Equations, problem_and_equations
+from diffkeras.physics.equations import Equations, problem_and_equations
 from diffkeras.physics.problem.medium import show_keywords
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords, problem_list
 from diffkeras.physics.solution import Certificate, Solution, proven
-from diffkeras.physics.solvers.table import check_method, solve_equations
+from diffkeras.physics.steady.table import check_method, solve_equations
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
 from diffkeras.system.process_pool import map_arrays

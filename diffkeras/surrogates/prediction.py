@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from diffkeras.physics import ProvenField, Quantity, Solution, solve
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.solvers.correction import KnownBounds
+from diffkeras.physics.proofs.proof import KnownBounds
 
 
 @dataclass(frozen=True, eq=False, repr=False)

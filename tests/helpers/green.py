@@ -1,8 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.finite_volumes import Ring
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.finite_volumes import Ring
+from diffkeras.physics.linear.spectral import SpectralOperator
 
 
 def green_matrix(operator: SpectralOperator, ring: Ring) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics import CappedUptake, FixedFlux, FixedValue, Medium, Problem, Robin, parts_of
-from diffkeras.physics.equations.axis import Axis
+from diffkeras.physics.linear.axis import Axis
 from diffkeras.physics.problem.sides import both_sides
 
 NAMES = (("front", "back"), ("top", "bottom"), ("left", "right"))

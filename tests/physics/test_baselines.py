@@ -9,7 +9,7 @@ from scipy.ndimage import binary_erosion
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, Sources, sample_sources, solve, superpose
 from diffkeras.physics.baselines import NUMBERS, effective_strengths
-from diffkeras.physics.equations.spectral import spectral_operator
+from diffkeras.physics.linear.spectral import spectral_operator
 
 MEDIA = [
     Medium(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import solve
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.physics.solution import certify

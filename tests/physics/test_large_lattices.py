@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium, Placement, certify, sample_sources, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.linear.finite_volumes import finite_volumes
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
 DECAYS = (1 / 400, 1 / 400, 0.0, 1e-6, 1e-2, 1e-10)

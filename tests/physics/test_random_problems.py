@@ -16,7 +16,7 @@ import pytest
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Problem, Robin, certify, solve
 from diffkeras.physics.arguments import LARGEST
-from diffkeras.physics.solvers.table import METHODS
+from diffkeras.physics.steady.table import METHODS
 from tests.helpers.plain_equations import reference
 from tests.helpers.random_problems import TERMS, KnownProblem, Units, known_problem, random_lattice
 

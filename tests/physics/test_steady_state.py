@@ -19,7 +19,7 @@ from diffkeras.physics import (
     sample_sources,
     solve,
 )
-from diffkeras.physics.solvers.table import SOLVERS
+from diffkeras.physics.steady.table import SOLVERS
 from tests.helpers.plain_equations import assembled, solve_reference
 from tests.helpers.random_problems import random_arguments
 
@@ -106,7 +106,7 @@ def test_a_production_alone_takes_one_pair_of_transforms():
 def test_a_loose_tolerance_is_proven_as_a_tight_one_is(method, monkeypatch):
     """In double precision: rounding to single precision would loosen the bound by orders."""
     for name in ("table", "correction"):
-        monkeypatch.setattr(f"diffkeras.physics.solvers.{name}.enclosed", None)
+        monkeypatch.setattr(f"diffkeras.physics.steady.{name}.enclosed", None)
     for tolerance in (1e-10, 1e-6, 1e-3):
         for problem in (Problem(DISCS), Problem(production=DISCS)):
             solution = solve(problem, method=method, tolerance=tolerance)
@@ -117,7 +117,7 @@ def test_a_loose_tolerance_is_proven_as_a_tight_one_is(method, monkeypatch):
 @pytest.mark.parametrize("side", [64, 128])
 def test_certifying_solves_once(side, monkeypatch):
     """A field with fixed values in a uniform medium is compared with the solution."""
-    monkeypatch.setattr("diffkeras.physics.solvers.table.enclosed", None)
+    monkeypatch.setattr("diffkeras.physics.steady.table.enclosed", None)
     solved, solve_ring = [], SOLVERS["ring"]
     monkeypatch.setitem(SOLVERS, "ring", lambda *given: solved.append(given) or solve_ring(*given))
     image = sample_sources(5, (side, side), rng=0).image()

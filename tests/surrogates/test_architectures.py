@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.spectral import SpectralOperator
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate

@@ -9,8 +9,8 @@ from scipy.fft import get_workers
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, solve
-from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.proofs.enclosure import LinearSteps
+from diffkeras.physics.linear.spectral import SpectralOperator
+from diffkeras.physics.linear.steps import LinearSteps
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import run_tasks
 

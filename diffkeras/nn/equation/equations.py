@@ -1,6 +1,6 @@
 """The five-point equations of batches of media and of a network's input, on every backend.
 
-They equal `physics.equations.finite_volumes` to the rounding of the arrays. Fields of fixed values
+They equal `physics.linear.finite_volumes` to the rounding of the arrays. Fields of fixed values
 depend only on ratios, so the operator of a network's input is in units of D₀/h², with the
 diffusivity D₀ of the uniform medium, or of the one from which maps differ.
 """

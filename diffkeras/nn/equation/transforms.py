@@ -34,7 +34,7 @@ class Modes(NamedTuple):
     Attributes:
         waves: (2, h, h) [even or odd, node of the first half, mode].
         angles: θ, (2, h), the phase per step; −δ² has the eigenvalues 4 sin²(θ/2) (see
-            `physics.equations.axis`).
+            `physics.linear.axis`).
     """
 
     waves: Any

@@ -36,12 +36,12 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import FASTEST, SLOWEST, ReadOnlyArrays, largest, real_array
 from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.finite_volumes import EXTENDED, SLACK, rounding_of
+from diffkeras.physics.linear.steps import ESTIMATE_MARGIN, SINGLE_REDUCTION, Goal, LinearSteps
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem, check_finite
-from diffkeras.physics.proofs.enclosure import ESTIMATE_MARGIN, SINGLE_REDUCTION, Goal, LinearSteps
-from diffkeras.physics.solvers.table import corrected, solve_equations
+from diffkeras.physics.steady.table import corrected, solve_equations
 from diffkeras.system.environment import blas_threads
 
 TOLERANCE = 1e-6  # of a quantity's adjoint, whose error is multiplied by the error of the field

@@ -6,7 +6,7 @@ parts act on each node by itself. A diffusivity acts on the faces between two no
 
     dκ/dD_i = (κ/r_i)²/2/h²,   r = D/h²,
 
-as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
+as κ = 2 r_i r_k/(r_i + r_k) (`linear.finite_volumes`).
 """
 
 import math
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, Index
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.finite_volumes import FiniteVolumes, Index
 from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.refinement import (
@@ -26,9 +26,9 @@ from diffkeras.physics.families.refinement import (
     subtract_correction,
 )
 from diffkeras.physics.families.shared_equations import SharedEquations
+from diffkeras.physics.linear.steps import Goal, LinearSteps
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
-from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lstsq, qr
 from scipy.linalg.lapack import dgetrf, dgetrs
 
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.shared_equations import SharedEquations

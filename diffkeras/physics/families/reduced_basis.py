@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.barrier_training import barriers_of_basis
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
@@ -32,7 +32,7 @@ from diffkeras.physics.families.refinement import (
 from diffkeras.physics.families.training import Candidates, Snapshots, fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.steady.interface import SolveStatistics
 from diffkeras.system.environment import blas_threads
 
 SNAPSHOT_TOLERANCE = 1e-6

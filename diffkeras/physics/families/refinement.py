@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.block_cycles import BlockCycle
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
+from diffkeras.physics.linear.block_cycles import BlockCycle
+from diffkeras.physics.linear.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.linear.steps import Goal, LinearSteps
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
-from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
+from diffkeras.physics.proofs.proof import KnownBounds, Proof
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.correction import KnownBounds, Proof
-from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.solvers.table import corrected
+from diffkeras.physics.steady.interface import SolveStatistics
+from diffkeras.physics.steady.table import corrected
 from diffkeras.physics.steady_state import Solver
 
 MOST_CORRECTIONS = 3  # before the solver takes over

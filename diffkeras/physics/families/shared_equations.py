@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.block_cycles import BlockCycle
-from diffkeras.physics.equations.equations import Equations, least_slope, same_diffusivity
-from diffkeras.physics.equations.finite_volumes import EPSILON
+from diffkeras.physics.equations import Equations, least_slope, same_diffusivity
+from diffkeras.physics.linear.block_cycles import BlockCycle
+from diffkeras.physics.linear.finite_volumes import EPSILON
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 

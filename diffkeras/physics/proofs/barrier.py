@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.proofs.enclosure import Goal, LinearSteps
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.linear.steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one

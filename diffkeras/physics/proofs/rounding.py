@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.axis import longest_crossing
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.axis import longest_crossing
+from diffkeras.physics.linear.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
 
 
 def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> float:

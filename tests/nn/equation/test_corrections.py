@@ -11,8 +11,8 @@ from diffkeras import nn
 from diffkeras.nn.equation.corrections import MultigridCorrections, RingCorrections
 from diffkeras.nn.equation.multigrid import interpolate, restrict
 from diffkeras.physics import Medium, MichaelisMenten, solve
-from diffkeras.physics.equations.finite_volumes import find_ring, finite_volumes
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.finite_volumes import find_ring, finite_volumes
+from diffkeras.physics.linear.spectral import SpectralOperator
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.view.scales import channel_of_map
 

@@ -6,7 +6,7 @@ import pytest
 
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.linear.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.view.scales import channel_of_map
 

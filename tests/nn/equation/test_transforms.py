@@ -6,7 +6,7 @@ import pytest
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator, equations_of
 from diffkeras.nn.equation.transforms import convolve, inverse
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.spectral import SpectralOperator
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
 LATTICE = (12, 17)

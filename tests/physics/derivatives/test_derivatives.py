@@ -11,8 +11,8 @@ import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import CappedUptake, Equations
 from diffkeras.physics.derivatives import linearisation
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.field_function import FieldFunction
+from diffkeras.physics.linear.finite_volumes import finite_volumes
 from diffkeras.physics.problem.parts import with_parts
 from diffkeras_benchmark.pyamg_solver import free_system
 from tests.helpers.plain_equations import jacobian, residual

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import diffkeras as dk
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.predictor import Galerkin
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from tests.helpers.random_families import random_family, tissue_family

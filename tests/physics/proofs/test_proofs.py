@@ -11,10 +11,11 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.physics import MichaelisMenten, certify, solve
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations import Equations
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
+from diffkeras.physics.linear.steps import LinearSteps
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, barrier_of
-from diffkeras.physics.proofs.enclosure import Enclosure, LinearSteps
+from diffkeras.physics.proofs.enclosure import Enclosure
 from diffkeras.physics.proofs.rounding import rounding_allowance
 from tests.helpers.random_problems import moderate_problem
 

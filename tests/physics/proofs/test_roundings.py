@@ -18,13 +18,14 @@ import diffkeras as dk
 from diffkeras.graph import fields as graph_fields
 from diffkeras.nn.equation import equations as layer_equations
 from diffkeras.physics import CappedUptake, Equations, MichaelisMenten
+from diffkeras.physics import equations as equations_module
 from diffkeras.physics.derivatives import adjoint
-from diffkeras.physics.equations import equations as equations_module
-from diffkeras.physics.equations import finite_volumes as volumes_module
-from diffkeras.physics.equations.finite_volumes import EQUATION, STENCIL, FiniteVolumes
 from diffkeras.physics.families.shared_equations import MATRIX
+from diffkeras.physics.linear import finite_volumes as volumes_module
+from diffkeras.physics.linear.finite_volumes import EQUATION, STENCIL, FiniteVolumes
+from diffkeras.physics.linear.steps import LinearSteps
 from diffkeras.physics.proofs import enclosure as enclosure_module
-from diffkeras.physics.proofs.enclosure import Enclosure, LinearSteps
+from diffkeras.physics.proofs.enclosure import Enclosure
 from diffkeras.physics.proofs.rounding import rounding_allowance
 from tests.helpers.traced_numbers import traced, tracing, worst
 

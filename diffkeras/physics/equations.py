@@ -17,8 +17,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.block_cycles import BlockCycle
-from diffkeras.physics.equations.finite_volumes import (
+from diffkeras.physics.linear.block_cycles import BlockCycle
+from diffkeras.physics.linear.finite_volumes import (
     EPSILON,
     EQUATION,
     EXTENDED,
@@ -30,7 +30,7 @@ from diffkeras.physics.equations.finite_volumes import (
     finite_volumes,
     rounding_of,
 )
-from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.linear.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, ProblemKeywords, as_problem
 from diffkeras.physics.problem.sides import SideTerms, terms_of_sides

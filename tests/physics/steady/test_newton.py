@@ -10,9 +10,9 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Problem, certify, solve
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.proofs import enclosure
-from diffkeras.physics.solvers import newton
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear import steps
+from diffkeras.physics.steady import newton
 from tests.helpers.plain_equations import reference, solve_reference
 
 LATTICE = (14, 18)
@@ -39,7 +39,7 @@ def test_double_precision_takes_the_steps_where_geometric_cycles_do_not_converge
     diffusivity = np.where(np.indices(LATTICE)[0] < 7, 1.0, lower)
     problem = Problem(vessels, uptake=MichaelisMenten(cells, 0.2), diffusivity=diffusivity)
     exact, _ = reference(problem)
-    monkeypatch.setattr(enclosure, "MOST_CYCLES", 1)
+    monkeypatch.setattr(steps, "MOST_CYCLES", 1)
     solution = solve(problem)
     assert abs(solution.field - exact).max() <= solution.error_bound
 
@@ -192,7 +192,8 @@ def test_a_manufactured_solution_converges_with_second_order(boundary):
     assert orders == pytest.approx(2, abs=0.1)
 
 
-STEPS = "diffkeras.physics.proofs.enclosure"
+STEPS = "diffkeras.physics.linear.steps"
+DIRECT = "diffkeras.physics.linear.direct"
 
 
 def noise(lattice: tuple[int, ...], contrast: float, decay: float) -> Problem:
@@ -218,7 +219,7 @@ WEAK = [(lattice, contrast) for lattice in ((1, 512), (40, 40)) for contrast in 
     ("lattice", "contrast", "decay"), [*((*e, 1e-8) for e in LARGE), *((*e, 1e-14) for e in WEAK)]
 )
 def test_closed_lattices_of_large_contrast_and_weak_decay(monkeypatch, lattice, contrast, decay):
-    monkeypatch.setattr(f"{STEPS}.ruge_stuben_hierarchy", None)
+    monkeypatch.setattr(f"{DIRECT}.ruge_stuben_hierarchy", None)
     problem = noise(lattice, contrast, decay)
     solution = solve(problem)
     field, doubt = reference(problem)
@@ -230,7 +231,7 @@ def test_closed_lattices_of_large_contrast_and_weak_decay(monkeypatch, lattice, 
 
 
 def test_larger_lattices_are_left_to_algebraic_multigrid(monkeypatch):
-    monkeypatch.setattr(f"{STEPS}.MOST_DIRECT_COST", 0)
+    monkeypatch.setattr(f"{DIRECT}.MOST_DIRECT_COST", 0)
     problem = noise((40, 40), 1e6, 1e-4)
     found = solve(problem, tolerance=1e-8)
     assert np.abs(found.field - solve_reference(problem)).max() <= found.error_bound
@@ -246,7 +247,7 @@ def advised(problem: Problem, **options) -> float:
 
 
 def test_the_decay_that_an_error_recommends_helps_multigrid(monkeypatch):
-    monkeypatch.setattr(f"{STEPS}.MOST_DIRECT_COST", 0)
+    monkeypatch.setattr(f"{DIRECT}.MOST_DIRECT_COST", 0)
     decay = advised(noise((1, 2048), 1e4, 1e-8))
     assert solve(noise((1, 2048), 1e4, decay)).stats.reached <= 1e-10
 

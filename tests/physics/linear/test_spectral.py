@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import Axis
-from diffkeras.physics.equations.finite_volumes import find_ring, finite_volumes
-from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.linear.axis import Axis
+from diffkeras.physics.linear.finite_volumes import find_ring, finite_volumes
+from diffkeras.physics.linear.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import BOUNDARIES as NAMES
 from diffkeras.physics.problem.sides import AxisBoundary
 from tests.helpers.green import green_matrix

@@ -1,55 +1,22 @@
 """Proofs of bounds of the error.
 
 Any field is proven by an enclosure between a sub- and a supersolution (`proofs.enclosure`). Fields
-that `solvers.uniform` has solved need none: they satisfy the equation on the free nodes but for
+that `steady.uniform` has solved need none: they satisfy the equation on the free nodes but for
 rounding (`proofs.rounding`).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.finite_volumes import SLACK
 from diffkeras.physics.proofs.rounding import rounding_allowance
-from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.solvers.newton import NewtonRun
-
-
-class Corrected(NamedTuple):
-    """A field near another one, which its proof computes."""
-
-    field: NDArray[np.float64]  # on the lattice; its fixed nodes have their values
-    statistics: SolveStatistics
-    bound: NDArray[np.float64]  # at least |field − u|, node by node
-
-    def bound_of(self, other: NDArray[np.floating]) -> NDArray[np.float64]:
-        """At least |other − u|, node by node."""
-        bound = other - self.field
-        np.abs(bound, out=bound)
-        bound += self.bound
-        bound *= SLACK
-        return bound
-
-
-def enclosed(field: NDArray[np.floating], equations: Equations) -> Corrected:
-    """The field that proves how far another one is from the solution, by an enclosure.
-
-    Newton steps, of which a linear problem is one, correct the field, and `proofs.enclosure` proves
-    node by node how far the corrected field is from the solution. Steps follow until what is left
-    of the error is a small share of what they corrected, so that the bound says how wrong the field
-    is, and not how rough the proof.
-    """
-    prediction = equations.enter(field.astype(np.float64, copy=False))
-    run = NewtonRun(equations, prediction)
-    bound = run.certify(prediction)
-    exact, bound = equations.leave(run.rounded(), bound)  # whose rounding is in the bound already
-    return Corrected(equations.hold(exact), run.statistics(), bound)
 
 
 class Proof:
@@ -91,6 +58,8 @@ class RingProof(Proof):
 
     on_ring: NDArray[np.float64]  # (m,), its values on the ring before that
     tolerance: float  # of the field, relative to its largest |value|: a larger bound is sharpened
+    # what bounds a field node by node by its equations, if this bound is too large
+    sharpen: Callable[[NDArray[np.floating], Equations], NDArray[np.float64]]
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
@@ -113,5 +82,5 @@ class RingProof(Proof):
         size = largest(self.on_ring if equations.production is None else field)
         if self.on_ring.size and bound > self.tolerance * size:
             with suppress(ConvergenceError):
-                bound = np.minimum(bound, enclosed(field, equations).bound_of(field))
+                bound = np.minimum(bound, self.sharpen(field, equations))
         return bound

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.bases import (
+from diffkeras.physics.linear.bases import (
     Basis,
     Kind,
     mixed_forward,

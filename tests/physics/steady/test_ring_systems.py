@@ -6,11 +6,12 @@ import scipy.linalg
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, Problem, sample_sources, solve
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import find_ring, finite_volumes
-from diffkeras.physics.equations.spectral import spectral_operator
-from diffkeras.physics.solvers import preconditioner, uniform
-from diffkeras.physics.solvers.table import cheapest
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear import ring
+from diffkeras.physics.linear import ring_preconditioner as preconditioner
+from diffkeras.physics.linear.finite_volumes import find_ring, finite_volumes
+from diffkeras.physics.linear.spectral import spectral_operator
+from diffkeras.physics.steady.table import cheapest
 from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import solve_reference
 
@@ -45,7 +46,7 @@ def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many():
 
 
 def test_no_convergence_is_an_error_with_a_way_out(monkeypatch):
-    monkeypatch.setattr(uniform, "MOST_ITERATIONS_A_PRECISION", 2)
+    monkeypatch.setattr(ring, "MOST_ITERATIONS_A_PRECISION", 2)
     with pytest.raises(ConvergenceError, match=r"the tolerance is 1\.0e-12; ask for a"):
         solve(SINGLE_NODES, method="ring-cg", tolerance=1e-12)
 

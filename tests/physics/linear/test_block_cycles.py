@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse.linalg
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle, conjugate_gradients
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.linear.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.linear.cg import conjugate_gradients
+from diffkeras.physics.linear.finite_volumes import finite_volumes
 from diffkeras_benchmark.pyamg_solver import free_system
 from tests.helpers.rounding import same_to_rounding
 

@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
-from diffkeras.physics.proofs.enclosure import (
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.cg import LinearStep
+from diffkeras.physics.linear.finite_volumes import EXTENDED, SLACK, rounding_of
+from diffkeras.physics.linear.steps import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
-    Enclosure,
     Goal,
-    LinearStep,
     LinearSteps,
     helpful_decay,
 )
-from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
+from diffkeras.physics.proofs.enclosure import Enclosure
+from diffkeras.physics.steady.interface import Corrected, Options, Solved, SolveStatistics
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
 STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
@@ -315,3 +315,23 @@ class NewtonRun:
         if self._residual_at is None:
             self._residual_at = self._equations.residual(self.field)
         return self._residual_at
+
+
+def enclosed(field: NDArray[np.floating], equations: Equations) -> Corrected:
+    """The field that proves how far another one is from the solution, by an enclosure.
+
+    Newton steps, of which a linear problem is one, correct the field, and `proofs.enclosure` proves
+    node by node how far the corrected field is from the solution. Steps follow until what is left
+    of the error is a small share of what they corrected, so that the bound says how wrong the field
+    is, and not how rough the proof.
+    """
+    prediction = equations.enter(field.astype(np.float64, copy=False))
+    run = NewtonRun(equations, prediction)
+    bound = run.certify(prediction)
+    exact, bound = equations.leave(run.rounded(), bound)  # whose rounding is in the bound already
+    return Corrected(equations.hold(exact), run.statistics(), bound)
+
+
+def enclosing_bound(field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
+    """At least |field − u| node by node, by an enclosure."""
+    return enclosed(field, equations).bound_of(field)

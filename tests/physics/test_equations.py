@@ -11,7 +11,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Equations
-from diffkeras.physics.equations import equations as module
+from diffkeras.physics import equations as module
 from tests.helpers.rounding import same_solutions
 
 IMAGE = np.zeros((20, 24))

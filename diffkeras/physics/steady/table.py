@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import check_choice
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations import Equations
+from diffkeras.physics.linear.finite_volumes import SLACK
+from diffkeras.physics.linear.ring import DenseRing, RingIteration
+from diffkeras.physics.linear.ring_preconditioner import RingPreconditioner
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.correction import Corrected, KnownBounds, Proof, RingProof, enclosed
-from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
-from diffkeras.physics.solvers.newton import solve_by_newton
-from diffkeras.physics.solvers.preconditioner import RingPreconditioner
-from diffkeras.physics.solvers.uniform import DenseRing, RingIteration, solve_on_ring
+from diffkeras.physics.proofs.proof import KnownBounds, Proof, RingProof
+from diffkeras.physics.steady.interface import Corrected, Options, Solved, SolveStatistics
+from diffkeras.physics.steady.newton import enclosed, enclosing_bound, solve_by_newton
+from diffkeras.physics.steady.uniform import solve_on_ring
 
 TOLERANCE = 1e-10  # of solutions, unless another one is asked for
 
@@ -99,7 +100,11 @@ def solve_equations(
     field, bound = equations.leave(solved.field, solved.bound)
     on_ring = field[equations.ring.nodes]
     field = equations.hold(field)
-    proof = RingProof(on_ring, tolerance) if bound is None else KnownBounds(bound * SLACK)
+    proof = (
+        RingProof(on_ring, tolerance, enclosing_bound)
+        if bound is None
+        else KnownBounds(bound * SLACK)
+    )
     return field, solved.statistics, proof
 
 

@@ -20,7 +20,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 
     A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
-The callers find the last term separately (`solvers.uniform`).
+The callers find the last term separately (`steady.uniform`).
 """
 
 import copy
@@ -34,14 +34,14 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.linalg.lapack import dpotrf, spotrf
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.axis import (
+from diffkeras.physics.linear.axis import (
     Axis,
     LatticeTransforms,
     least_barrier,
     outer_sum,
     sum_of_images,
 )
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.linear.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.problem.medium import Medium
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits

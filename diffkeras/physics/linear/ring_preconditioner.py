@@ -45,8 +45,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotri, dtrtrs, spotrf, spotri, spotrs
 
-from diffkeras.physics.equations.finite_volumes import Ring
-from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.linear.finite_volumes import Ring
+from diffkeras.physics.linear.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 
 # Most nodes of a block, and of the ring of a source that stays in one block

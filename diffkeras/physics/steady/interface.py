@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.linear.finite_volumes import SLACK
+
 
 @dataclass(frozen=True)
 class SolveStatistics:
@@ -45,3 +47,19 @@ class Solved(NamedTuple):
     field: NDArray[np.floating]  # as within `Equations`, right on the free nodes
     statistics: SolveStatistics
     bound: NDArray[np.float64] | None = None  # of the error on each free node, if it is proven
+
+
+class Corrected(NamedTuple):
+    """A field near another one, which its proof computes."""
+
+    field: NDArray[np.float64]  # on the lattice; its fixed nodes have their values
+    statistics: SolveStatistics
+    bound: NDArray[np.float64]  # at least |field − u|, node by node
+
+    def bound_of(self, other: NDArray[np.floating]) -> NDArray[np.float64]:
+        """At least |other − u|, node by node."""
+        bound = other - self.field
+        np.abs(bound, out=bound)
+        bound += self.bound
+        bound *= SLACK
+        return bound

@@ -1,0 +1,1 @@
+"""Linear algebra of lattices: operators, and what solves them."""

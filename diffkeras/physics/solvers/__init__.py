@@ -1,1 +1,0 @@
-"""Solvers of equations, and the correction that proves bounds of any field."""
