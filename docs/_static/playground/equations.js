@@ -1,4 +1,4 @@
-/* The finite-volume equations of a lattice, as in diffkeras/physics/equations/finite_volumes.py:
+/* The finite-volume equations of a lattice, as in diffkeras/physics/linear/finite_volumes.py:
 
      (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k),   κ_ik = 2 D_i D_k / (D_i + D_k),
 

@@ -2,7 +2,7 @@
 
    The drain of a block is the sum of its nodes', the coupling of two blocks a share of the sum of
    the couplings across their common side (Braess 1995; Notay 2010), as in
-   diffkeras/physics/equations/block_cycles.py and diffkeras/nn/equation/multigrid.py. */
+   diffkeras/physics/linear/block_cycles.py and diffkeras/nn/equation/multigrid.py. */
 (function () {
   "use strict";
   const { zeros, eachNode, wrap, apply } = globalThis.diffkeras;

@@ -1,6 +1,6 @@
 /* What is asked, and Newton's method for it: F(u) = A u + φ(u) − s = 0 on the free nodes, with the
    saturating uptake φ(u) = v u / (K + u), which goes on as its tangent below 0 (as in
-   diffkeras/physics/equations/equations.py). Without uptake, one step solves it. */
+   diffkeras/physics/equations.py). Without uptake, one step solves it. */
 (function () {
   "use strict";
   const {
