@@ -33,6 +33,16 @@ def _output_option(help: str, **attributes: Any) -> Any:
     return click.option("-o", "--output", metavar="DIR", type=PATH, help=help, **attributes)
 
 
+_data_dir_option = click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=PATH,
+    default=Path("data"),
+    show_default=True,
+    help="Directory of the splits.",
+)
+
+
 @command()
 @click.option(
     "--problem",
@@ -118,24 +128,19 @@ def compare(output: Path, **options: Any) -> None:
 @command()
 @click.argument("name", required=False)
 @click.argument("split", default="test")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=PATH,
-    help="The file, .npz.  [default: data/benchmark/NAME/SPLIT.npz, which load and leaderboard "
-    "read]",
-)
-def data(name: str | None, split: str, output: Path | None) -> None:
+@_data_dir_option
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="Another file for a copy, .npz.")
+def data(name: str | None, split: str, data_dir: Path, output: Path | None) -> None:
     """Write splits of a public benchmark.
 
     Without NAME, it lists the benchmarks and splits. SPLIT is train, validation, test (the
-    default), or the name of a shifted test split. It is drawn and solved here. Its inputs are
-    checked by the published hash, and its fields by their residuals. The .npz holds, for each
-    source count NN, source_images_NN, fields_NN and bounds_NN, the largest error that each field
-    can have; in tissue, also its maps, such as diffusivity_NN; and name, sha256 and configuration,
-    the YAML of the data for --config. A card in the format Croissant is written beside it. In
-    Python, diffkeras_benchmark.load gives the same as arrays.
+    default), or the name of a shifted test split. It is drawn and solved here, and kept in
+    data/benchmark/NAME/SPLIT.npz, which load and leaderboard read. With -o FILE, it is copied from
+    there. Its inputs are checked by the published hash, and its fields by their residuals. The .npz
+    holds, for each source count NN, source_images_NN, fields_NN and bounds_NN, the largest error
+    that each field can have; in tissue, also its maps, such as diffusivity_NN; and name, sha256 and
+    configuration, the YAML of the data for --config. A card in the format Croissant is written
+    beside it. In Python, diffkeras_benchmark.load gives the same as arrays.
 
     \b
     Examples:
@@ -154,10 +159,10 @@ def data(name: str | None, split: str, output: Path | None) -> None:
     from diffkeras_benchmark.data import kept_file, load, write_split
 
     if output is None:
-        load(name, split, show_progress=True)
-        click.echo(kept_file(name, split))
+        load(name, split, data_dir=data_dir, show_progress=True)
+        click.echo(kept_file(name, split, data_dir))
     else:
-        click.echo(write_split(name, split, output, show_progress=True))
+        click.echo(write_split(name, split, output, data_dir=data_dir, show_progress=True))
 
 
 def _list() -> None:
@@ -184,14 +189,7 @@ def _list() -> None:
 
 @command()
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=PATH,
-    default=Path("data"),
-    show_default=True,
-    help="Directory of the splits.",
-)
+@_data_dir_option
 @_output_option("Directory of the results.", required=True)
 def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
     """Compare models by their predictions.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras import __version__
+from diffkeras.system.array_files import write_bytes
 from diffkeras_benchmark.problems import PROBLEMS, SHIFTS
 from diffkeras_benchmark.splits import PublicSplit
 
@@ -52,7 +53,7 @@ def write_card(split: PublicSplit, path: Path) -> Path:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     content = card(split, path.name, path.stat().st_size, sha256)
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    card_of(path).write_text(f"{text}\n", encoding="utf-8")
+    write_bytes(card_of(path), f"{text}\n".encode())
     return card_of(path)
 
 

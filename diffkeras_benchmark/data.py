@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 
 from diffkeras.errors import DataError, OutputError
-from diffkeras.system.array_files import check_file, read_arrays
+from diffkeras.system.array_files import check_file, read_arrays, write_bytes
 from diffkeras.system.progress import progress_bar
 from diffkeras_benchmark.archive import BenchmarkSplit, read_archive, write_archive
 from diffkeras_benchmark.croissant import card_of, write_card
-from diffkeras_benchmark.splits import public_split
+from diffkeras_benchmark.splits import PublicSplit, public_split
 
 logger = logging.getLogger("diffkeras.benchmark")  # which the command prints
 
@@ -21,30 +21,50 @@ def kept_file(benchmark: str, split: str, data_dir: str | Path = "data") -> Path
 
 
 def write_split(
-    benchmark: str, split: str, output: str | Path, *, show_progress: bool = False
+    benchmark: str,
+    split: str,
+    output: str | Path,
+    *,
+    data_dir: str | Path = "data",
+    show_progress: bool = False,
 ) -> Path:
-    """Draw a split of a benchmark, solve it, and write it as a `.npz` for any program.
+    """Write a split of a benchmark as a `.npz` for any program.
 
-    The images are checked against the split's hash, and the fields are verified by their residuals.
-    A card in the format Croissant, such as `train.croissant.json`, is written beside the file.
+    It is a copy of the file that `load` reads. If that is missing, the split is drawn and solved,
+    its images are checked against its hash, its fields are verified by their residuals, and it is
+    kept for `load`. A card in the format Croissant, such as `train.croissant.json`, is written
+    beside each file.
 
     Args:
         benchmark: such as "fixed_values_64".
         split: train, validation, test, or the name of a shift.
         output: the file.
-        show_progress: whether to draw a progress bar.
+        data_dir: where data are kept.
+        show_progress: whether to draw a progress bar while it is solved.
 
     Returns:
         The file.
 
     Raises:
         ConfigurationError: there is no such benchmark or split.
-        DataError: this machine draws other images, or a field isn't verified.
+        DataError: this machine draws other images, a field isn't verified, or the file that `load`
+            reads is damaged.
         OutputError: the file can't be written, isn't named `.npz`, or is there and no split.
     """
     chosen, path = public_split(benchmark, split), Path(output)
     if path.suffix.lower() != ".npz":
         raise OutputError(f"{path} is of an unknown kind; a split is written to a .npz")
+    _check_output(path)
+    load(benchmark, split, data_dir=data_dir, show_progress=show_progress)
+    kept = kept_file(benchmark, split, data_dir)
+    if not (path.exists() and path.samefile(kept)):
+        write_bytes(path, kept.read_bytes())
+        write_card(chosen, path)
+    return path
+
+
+def _solve(chosen: PublicSplit, path: Path, show_progress: bool) -> None:
+    """Draw a split, solve it, and write it with its card."""
     _check_output(path)
     counts, each = chosen.numbers
     total = each * len(counts)
@@ -53,9 +73,8 @@ def write_split(
     write_card(chosen, path)
     logger.info(
         f"{chosen.name}: {total} images, SHA-256 {chosen.sha256}; the fields are proven to be "
-        f"right within {largest:.1e} of the largest value"
+        f"right within {largest:.1e} of the largest value; kept in {path}"
     )
-    return path
 
 
 def _check_output(path: Path) -> None:
@@ -107,7 +126,7 @@ def load(
     chosen = public_split(benchmark, split)
     path = kept_file(benchmark, split, data_dir)
     if not path.exists():
-        write_split(benchmark, split, path, show_progress=show_progress)
+        _solve(chosen, path, show_progress)
     if (read := read_archive(path)).name != chosen.name:
         raise DataError(
             f"{path} holds {read.name}, not {chosen.name}; delete it, and it will be written again"

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.system.atomic_files import check_file as check_file  # tenants check places by it
+from diffkeras.system.atomic_files import check_file as check_file  # these two are for tenants
 from diffkeras.system.atomic_files import replacing
+from diffkeras.system.atomic_files import write_bytes as write_bytes
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:

@@ -15,6 +15,7 @@ from diffkeras_benchmark.croissant import write_card
 from diffkeras_benchmark.data import write_split
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.splits import public_split
+from tests.helpers.refusals import files_limited_to
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +107,30 @@ def test_a_card_describes_the_file(problem, tiny_split, tmp_path):
         assert of_card == {name for name in arrays if name.endswith("_01")}
 
 
+def test_a_card_is_never_half_written(tiny_split, tmp_path):
+    tiny, file = tiny_split("fixed_values"), tmp_path / "test.npz"
+    file.write_text("content")
+    card = write_card(tiny, file)
+    before = card.read_text()
+    with files_limited_to(100), pytest.raises(OutputError, match=card.name):
+        write_card(tiny, file)
+    assert card.read_text() == before
+
+
 @pytest.mark.parametrize(
     ("name", "output", "message"),
     [
         ("mine.npz", "mine.npz", "is no split that was written earlier"),
         ("mine.croissant.json", "mine.npz", "is no split that was written earlier"),
         ("mine", "mine/new.npz", "mine can't be written: Not a directory"),
+        ("mine", "/proc/missing/new.npz", "/proc/missing can't be written"),
     ],
 )
 def test_a_file_of_the_user_is_not_replaced(tmp_path, monkeypatch, name, output, message):
     monkeypatch.setattr("diffkeras_benchmark.data.write_archive", None)  # refused before the work
     (tmp_path / name).write_text("precious")
     with pytest.raises(OutputError, match=message):
-        write_split("fixed_values_64", "edges", tmp_path / output)
+        write_split("fixed_values_64", "edges", tmp_path / output, data_dir=tmp_path)
     assert (tmp_path / name).read_text() == "precious"
 
 

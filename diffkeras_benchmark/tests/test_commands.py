@@ -1,5 +1,6 @@
 """`diffkeras-benchmark`: what it writes, or why not, in one line."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from diffkeras_benchmark import comparison
 from diffkeras_benchmark.archive import read_archive
 from diffkeras_benchmark.commands import main
 from diffkeras_benchmark.comparison import compare
-from diffkeras_benchmark.data import load, write_split
+from diffkeras_benchmark.croissant import card_of
+from diffkeras_benchmark.data import kept_file, load, write_split
 from diffkeras_benchmark.problems import SHIFTS
 from diffkeras_benchmark.scores import Effort, ProblemScores
 from diffkeras_benchmark.splits import BENCHMARKS, public_split
@@ -122,8 +124,38 @@ def test_a_split_without_another_place_is_kept_where_load_reads_it(
         result = benchmark("data", tiny.benchmark, "edges")
         assert result.exit_code == 0, result.output
     file = Path(result.stdout.splitlines()[-1])
-    monkeypatch.setattr("diffkeras_benchmark.data.write_split", None)  # nothing is solved again
+    monkeypatch.setattr("diffkeras_benchmark.data.write_archive", None)  # nothing is solved again
     np.testing.assert_array_equal(load(tiny.benchmark, "edges").fields, read_archive(file).fields)
+
+
+def test_a_split_is_solved_once_for_all_its_files(tiny_split, benchmark, tmp_path, monkeypatch):
+    tiny = tiny_split("production", "edges")
+    data = ["--data-dir", tmp_path / "data"]
+    file, again = tmp_path / "new" / "edges.npz", tmp_path / "again.npz"
+    result = benchmark("data", tiny.benchmark, "edges", *data, "-o", file)
+    assert result.stdout == f"{file}\n"
+    kept = kept_file(tiny.benchmark, "edges", tmp_path / "data")
+    assert f"kept in {kept}" in result.stderr
+    monkeypatch.setattr("diffkeras_benchmark.data.write_archive", None)  # nothing is solved again
+    assert len(load(tiny.benchmark, "edges", data_dir=tmp_path / "data")) == 12
+    for copy in (again, again, kept):
+        result = benchmark("data", tiny.benchmark, "edges", *data, "-o", copy)
+        assert result.stdout == f"{copy}\n"
+    assert file.read_bytes() == again.read_bytes() == kept.read_bytes()
+    for copy in (file, again, kept):
+        (described,) = json.loads(card_of(copy).read_text())["distribution"]
+        assert described["contentUrl"] == copy.name
+        assert described["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
+
+
+def test_a_damaged_split_is_not_copied(tiny_split, denied, tmp_path):
+    tiny = tiny_split("production", "edges")
+    kept = kept_file(tiny.benchmark, "edges", tmp_path / "data")
+    kept.parent.mkdir(parents=True)
+    kept.write_text("damaged")
+    words = ["data", tiny.benchmark, "edges", "--data-dir", tmp_path / "data"]
+    assert f"{kept} can't be read as public splits" in denied(*words, "-o", tmp_path / "copy.npz")
+    assert not (tmp_path / "copy.npz").exists()
 
 
 @pytest.mark.usefixtures("quick_figures")
@@ -134,7 +166,8 @@ def test_a_split_in_a_file_is_a_test_set(
     """Nothing is drawn anew but the problems, and nothing is solved again."""
     tiny = tiny_split(problem, split)
     file = tmp_path / "set.npz"
-    assert benchmark("data", tiny.benchmark, split, "-o", file).exit_code == 0
+    data = ["--data-dir", tmp_path / "data"]
+    assert benchmark("data", tiny.benchmark, split, *data, "-o", file).exit_code == 0
     exact = read_archive(file)
     mine = exact.write_predictions(tmp_path / "mine.npz", 0.5 * exact.fields)
     file = file.rename(tmp_path / "SET.NPZ")
@@ -166,13 +199,13 @@ def test_other_files_are_no_test_sets(tiny_split, benchmark, refused, tmp_path):
         assert f"{name} is no .npz of test images; `diffkeras-benchmark data" in refusal(name)
     with pytest.raises(DataError, match=r"set\.csv is no \.npz of test images"):
         evaluate(tmp_path / "mine.npz", tmp_path / "set.csv", output=tmp_path / "out")
-    write_split(tiny.benchmark, "test", file)
+    write_split(tiny.benchmark, "test", file, data_dir=tmp_path)
     exact = read_archive(file)
     exact.write_predictions(tmp_path / "mine.npz", exact.fields)
     with np.load(file) as stored:
         arrays = dict(stored)
     tiny_split("fixed_values", "edges")
-    edges = read_archive(write_split(tiny.benchmark, "edges", tmp_path / "edges.npz"))
+    edges = load(tiny.benchmark, "edges", data_dir=tmp_path)
     other = edges.write_predictions(tmp_path / "other.npz", edges.fields)
     assert "has predictions of 'fixed_values_32/edges'" in refusal(file, other)
     for changes, message in (

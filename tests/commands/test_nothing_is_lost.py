@@ -1,15 +1,11 @@
 """Files of the user, and earlier results, survive what commands write, also on a full disk."""
 
-import contextlib
-import resource
 import shutil
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.refusals import files_below
+from tests.helpers.refusals import files_below, files_limited_to
 
 FILES = ("figures/fig1.pdf", "metrics.json", "saved_model.pb", "weights.npz", "study.json")
 
@@ -56,19 +52,6 @@ def test_files_within_results_survive_the_next_results(diffkeras, run_dir, data_
 
 
 LIMITS = (0, 1_000, 3_000, 100_000)  # bytes: nothing, half of the field, the field, all
-
-
-@contextlib.contextmanager
-def files_limited_to(size: int) -> Iterator[None]:
-    """Have the operating system refuse to let any file of this process grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize(
