@@ -49,6 +49,14 @@ def test_tensorflow_stays_out(python, code):
     python(f"{code}\n{CHECK}")
 
 
+def test_loading_tensorflow_is_logged_once_before_it_begins(python):
+    names = "import diffkeras as dk; dk.load_surrogate; dk.graph"
+    logged = "import logging, sys; logging.basicConfig(level='INFO', stream=sys.stdout)"
+    line = "INFO:diffkeras.system.packages:loading TensorFlow, which takes some seconds\n"
+    assert python(f"{logged}; {names}").stdout == line
+    assert python(f"{logged}; import tensorflow; {names}").stdout == ""
+
+
 def test_solving_needs_what_diffkeras_solver_installs(tmp_path, python):
     """`test_setup.py` installs it in bare environments, where a test takes minutes."""
     files = (ROOT / "pyproject.toml", ROOT / "distributions" / "solver" / "pyproject.toml")

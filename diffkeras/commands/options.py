@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
@@ -232,8 +231,6 @@ def start_tensorflow(threads: int | None = None) -> None:
     """Load TensorFlow, which takes seconds and so not for help; limit it to a number of threads."""
     from diffkeras.system.tensorflow_setup import limit_threads, load_tensorflow
 
-    if "tensorflow" not in sys.modules:
-        logger.info("loading TensorFlow, which takes some seconds")
     load_tensorflow()
     if threads is not None:
         limit_threads(threads)

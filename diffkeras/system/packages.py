@@ -1,5 +1,6 @@
 """Packages that an installation may lack: `diffkeras-solver` has the solver's alone."""
 
+import logging
 import os
 import sys
 import threading
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from diffkeras.errors import ExportError, MissingPackageError
+
+logger = logging.getLogger(__name__)
 
 # modules that are installed by themselves, and don't need the whole of diffkeras
 ALONE = ("jax", "matplotlib", "torch")
@@ -62,6 +65,8 @@ def silent_imports() -> Iterator[None]:
     standard error may use its descriptor for another file, which is left alone. When several
     threads import at the same time, the last one to end restores what the first one has changed.
     """
+    if "tensorflow" not in sys.modules and not _silent:
+        logger.info("loading TensorFlow, which takes some seconds")
     if sys.stderr is None or "tensorflow" in sys.modules:
         yield
         return
