@@ -18,8 +18,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.field_files import (
     TIFFS,
     arrays_of_result,
+    bound_in_file,
     check_unit,
     content_of_arrays,
+    in_file,
     kind_of_file,
     upper_bound,
 )
@@ -53,7 +55,9 @@ def field_options(command: Command) -> Command:
             "if the step is 1]",
         ),
         file_option(
-            "--bound", "The proven bound of the field's error, node by node: .npy, .npz, .tif, .vti"
+            "--bound",
+            "The proven bound of the error of the field in --output, node by node: .npy, .npz, "
+            ".tif, .vti",
         ),
         file_option("--plot", "Picture of sources and field: .png, .pdf or .svg."),
         file_option(
@@ -134,8 +138,9 @@ class FieldFiles:
         """Write all files of a result or a stack of them, or none if one can't hold its field."""
         contents = {self.output: self._content(self.output, results)}
         if self.bound:
-            bounds = [{"bound": upper_bound(one.node_bound, self.bound)} for one in results]
-            contents[self.bound] = self._content(self.bound, results, bounds)
+            bounds = (bound_in_file(one.node_bound, one.field, self.output) for one in results)
+            each = [{"bound": upper_bound(bound, self.bound)} for bound in bounds]
+            contents[self.bound] = self._content(self.bound, results, each)
         if self.corrected:
             better = [one.corrected for one in results]  # type: ignore[attr-defined]  # predictions
             contents[self.corrected] = self._content(self.corrected, better)
@@ -187,12 +192,16 @@ class FieldFiles:
         """Size of a field or of several, and the type that the file holds it in, in words."""
         sides = "×".join(map(str, results[0].problem.lattice))
         images = f"{len(results)} images of " if len(results) > 1 else ""
-        kind = "float32" if self.output.suffix.lower() in TIFFS else results[0].field.dtype
-        return f"{images}{sides} {kind}"
+        return f"{images}{sides} {self.type_of(results)}"
+
+    def type_of(self, results: Sequence[ProvenField]) -> np.dtype:
+        """The type in which the file holds fields."""
+        return in_file(results[0].field, self.output).dtype
 
     def _summary(self, results: Sequence[ProvenField], more: Mapping[str, Any]) -> dict[str, Any]:
         """Numbers and words alone, over all fields."""
-        field, problem = np.stack([one.field for one in results]), results[0].problem
+        field = in_file(np.stack([one.field for one in results]), self.output)
+        problem = results[0].problem
         return {
             "diffkeras": __version__,
             **{name: str(file) if (file := getattr(self, name)) else None for name in FILES},
@@ -213,6 +222,10 @@ def kinds_of(results: Sequence[Any]) -> str:
     return " and ".join(dict.fromkeys(getattr(one, "kind", "") for one in results))
 
 
-def largest_bound(results: Sequence[Any]) -> float:
-    """The largest error bound."""
-    return max(float(one.error_bound) for one in results)
+def largest_bound(results: Sequence[Any], path: Path | None) -> float:
+    """The largest error bound of fields, as the file holds them if they are in one."""
+    bounds = (
+        bound_in_file(one.error_bound, one.field, path) if path else one.error_bound
+        for one in results
+    )
+    return max(float(np.max(bound)) for bound in bounds)

@@ -93,7 +93,7 @@ def predict(
         predictions = surrogate.predict_many(problems, tolerance=tolerance)
         notes = None
         if certify or files.plot:  # before anything is written, as it may fail
-            notes = f"proven: off by at most {rounded_up(largest_bound(predictions))}"
+            notes = f"proven: off by at most {rounded_up(largest_bound(predictions, files.output))}"
         outputs[name].write(predictions, kinds_of(predictions), notes)
         _report(outputs[name], predictions, certify, tolerance)
 
@@ -106,19 +106,20 @@ def _report(
     files: FieldFiles, predictions: "list[Prediction]", certify: bool, tolerance: float | None
 ) -> None:
     """Print what was written, and what is proven of it."""
-    proven: list[tuple[str, list[Any]]] = []
+    proven: list[tuple[str, list[Any], float]] = []
     kind = kinds_of(predictions)
     if certify or files.bound or files.corrected or tolerance is not None:
-        proven.append((kind, predictions))
+        proven.append((kind, predictions, largest_bound(predictions, files.output)))
     if proven and tolerance is None:
         better = [prediction.corrected for prediction in predictions]
-        if files.corrected or largest_bound(better) < largest_bound(predictions):
-            proven.append(("corrected field", better))
+        bound = largest_bound(better, files.corrected)
+        if files.corrected or bound < proven[0][-1]:
+            proven.append(("corrected field", better, bound))
     lines = [
         f"the {name} has values up to {max(abs(one.field).max() for one in results):.3g}, and a "
-        f"proven error of at most {rounded_up(largest_bound(results))}"
-        for name, results in proven
+        f"proven error of at most {rounded_up(bound)}"
+        for name, results, bound in proven
     ]
-    bounds = [largest_bound(results) for _, results in proven]
+    bounds = [bound for *_, bound in proven]
     names = ("error_bound", "corrected_error_bound")
     files.report(predictions, lines, {"field": kind, **dict(zip_longest(names, bounds))})

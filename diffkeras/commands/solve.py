@@ -4,8 +4,9 @@ import logging
 from typing import Any
 
 import click
+import numpy as np
 
-from diffkeras.commands.field_files import FieldFiles, field_options
+from diffkeras.commands.field_files import FieldFiles, field_options, largest_bound
 from diffkeras.commands.options import (
     INPUT,
     boundary_option,
@@ -172,9 +173,11 @@ def _report(files: FieldFiles, solutions: list[Solution]) -> None:
     """Say how problems were solved, and what was written."""
     stats = [solution.stats for solution in solutions]
     methods = sorted({one.method for one in stats})
-    error = f"its error is about {max(one.reached for one in stats):.1e} of its largest value"
+    rounding = float(np.finfo(files.type_of(solutions)).eps) / 2
+    reached = max(rounding, *(one.reached for one in stats))
+    error = f"its error is about {reached:.1e} of its largest value"
     if methods == ["newton-cg"]:  # which has proven it
-        bound = max(solution.error_bound for solution in solutions)
+        bound = largest_bound(solutions, files.output)
         error = f"its error is proven to be at most {rounded_up(bound, 2)}"
     logger.info(f"solved; {error}")
     least = min(float(solution.field.min()) for solution in solutions)
@@ -188,5 +191,5 @@ def _report(files: FieldFiles, solutions: list[Solution]) -> None:
         "iterations": sum(one.iterations for one in stats),
     }
     if files.as_json:
-        more["error_bound"] = max(solution.error_bound for solution in solutions)
+        more["error_bound"] = largest_bound(solutions, files.output)
     files.report(solutions, [], more)

@@ -115,7 +115,7 @@ def _tiff(
         escaped = "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in text)
         scale = {270: escaped, 282: float(resolution), 283: float(resolution), 296: 1}
     stream = io.BytesIO()
-    pages = field.astype(np.float32).reshape(-1, *field.shape[-2:])
+    pages = in_file(field, path).reshape(-1, *field.shape[-2:])
     first, *others = map(Image.fromarray, pages)
     first.save(stream, "TIFF", save_all=True, append_images=others, tiffinfo=scale)
     return stream.getvalue()
@@ -152,9 +152,30 @@ def _vti(arrays: Mapping[str, Any], lattice: tuple[int, ...], step: float) -> by
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
+def in_file(field: NDArray[np.floating], path: Path) -> NDArray[np.floating]:
+    """A field as a file of this kind holds it: in a TIFF, rounded to float32."""
+    with np.errstate(over="ignore"):
+        return field.astype(np.float32) if path.suffix.lower() in TIFFS else field
+
+
+def bound_in_file(
+    bound: NDArray[np.float64] | float, field: NDArray[np.floating], path: Path
+) -> NDArray[np.float64]:
+    """At least the error on each node of a field as a file of this kind holds it.
+
+    Args:
+        bound: of the error of the field, one for each node or one for all.
+        field: on the lattice.
+        path: of the file with the field.
+    """
+    # exact, as both have no more digits than float64 and are near each other (Sterbenz 1974)
+    rounding = np.abs(in_file(field, path) - field).astype(np.float64)
+    return np.where(rounding > 0, np.nextafter(bound + rounding, np.inf), bound)
+
+
 def upper_bound(bound: NDArray[np.float64], path: Path) -> NDArray[np.floating]:
     """At least the bound on each node, in numbers that a file of this kind holds exactly."""
-    if path.suffix.lower() not in TIFFS:
+    single = in_file(bound, path)
+    if single is bound:
         return bound
-    single = bound.astype(np.float32)
     return np.where(single < bound, np.nextafter(single, np.float32(np.inf)), single)

@@ -105,8 +105,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
           parts of the problem by their names in `parts_of`.
         - `.vti`, for ParaView: the same arrays on the nodes, with the lattice step; numbers are
           field data.
-        - `.tif`: the field in 32-bit floats, with a page for each plane, and the lattice step as
-          the scale that ImageJ reads.
+        - `.tif`: the field in 32-bit floats, whose rounding the bounds don't include, with a page
+          for each plane, and the lattice step as the scale that ImageJ reads.
 
         An earlier file is replaced once the new one is complete. Missing folders are created.
 

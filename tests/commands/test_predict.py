@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import diffkeras as dk
 from diffkeras.surrogates.build import build_model
@@ -148,3 +149,19 @@ def test_what_sources_do_is_named(diffkeras, tiny, source_file, tmp_path, monkey
     assert result.exit_code == 0, result.output
     assert "sources produce the decay rate times their value" in result.stderr
     assert json.loads(result.stdout)["error_bound"] is None
+
+
+def test_what_is_printed_of_a_tiff_includes_its_rounding(
+    diffkeras, run_dir, source_file, tmp_path, tiny
+):
+    files = {name: tmp_path / f"{name}.tif" for name in ("output", "corrected")}
+    words = ["predict", run_dir, source_file, "--json", "-o", files["output"]]
+    exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
+    for more, name, key in (
+        (("--tolerance", 1e-9), "output", "error_bound"),
+        (("--corrected", files["corrected"]), "corrected", "corrected_error_bound"),
+    ):
+        printed = json.loads(diffkeras(*words, *more).stdout)
+        with Image.open(files[name]) as picture:
+            error = abs(np.asarray(picture).astype(float) - exact).max()
+        assert 1e-9 < error <= printed[key] < 1e-7

@@ -86,7 +86,8 @@ def test_an_image_is_solved(diffkeras, discs, tmp_path, suffix):
     if suffix == ".vti":
         assert [*read(bound)] == ["bound"]
     else:
-        np.testing.assert_allclose(values, exact.node_bound, rtol=0.1)
+        rounding = abs(read(output)["field"] - exact.field)  # of a TIFF
+        np.testing.assert_allclose(values, exact.node_bound + rounding, rtol=0.1)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -106,11 +107,38 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def test_written_bounds_are_bounds(tmp_path):
     images, rng = np.eye(8), np.random.default_rng(0)
     results = [dk.certify(rng.random((8, 8)) * size, images) for size in (1, 3, 2)]
-    assert largest_bound(results) == max(one.error_bound for one in results)
+    for path in (None, tmp_path / "a.npy"):
+        assert largest_bound(results, path) == max(one.error_bound for one in results)
     files = FieldFiles(tmp_path / "a.npy", bound=tmp_path / "b.tif")
     for one in results:
         files.write([one])
         assert (read(tmp_path / "b.tif")["field"].astype(float) >= one.node_bound).all()
+
+
+def test_bounds_of_a_tiff_include_its_rounding(tmp_path):
+    result = dk.solve(np.diag([1, 1 / 3, 0, 0, 1 / 7, 0]))
+    for bound in ("b.npy", "b.tif"):
+        files = FieldFiles(tmp_path / "a.tif", bound=tmp_path / bound)
+        files.write([result])
+        stored, bounds = (read(tmp_path / name)["field"].astype(float) for name in ("a.tif", bound))
+        errors = abs(stored - result.field) + result.node_bound
+        assert (bounds >= errors * (1 - 1e-15)).all()
+        assert (bounds <= errors * (1 + 2.0**-22)).all()
+        assert largest_bound([result], files.output) >= errors.max() * (1 - 1e-15)
+
+
+@pytest.mark.parametrize("saturation", [(), ("--saturation", 0.3)])
+def test_what_is_printed_of_a_tiff_includes_its_rounding(diffkeras, discs, tmp_path, saturation):
+    output = tmp_path / "field.tif"
+    words = ["solve", discs, "-o", output, "--uptake", 0.01, *saturation]
+    result = diffkeras(*words, "--json")
+    printed, field = json.loads(result.stdout), read(output)["field"].astype(float)
+    uptake = {"uptake": dk.MichaelisMenten(0.01, 0.3)} if saturation else {"decay": 0.0125}
+    error = abs(field - dk.solve(np.load(discs), **uptake).field).max()
+    assert 1e-8 < error <= printed["error_bound"] < 1e-7
+    assert (printed["maximum"], printed["type"]) == (field.max(), "float32")
+    stated = float(re.findall(r"solved; .* (\d\S*e-\d+)", result.stderr)[0])
+    assert error <= stated < 1e-7
 
 
 def test_a_stack_has_fields_and_bounds_of_each_image(diffkeras, refused, tmp_path, monkeypatch):

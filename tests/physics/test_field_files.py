@@ -2,6 +2,7 @@
 
 import base64
 import re
+from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 import diffkeras as dk
-from diffkeras.physics.field_files import upper_bound
+from diffkeras.physics.field_files import bound_in_file, upper_bound
 
 TYPES = {"Float32": "<f4", "Float64": "<f8", "UInt8": "u1"}
 
@@ -113,6 +114,23 @@ def test_bounds_are_rounded_up_to_what_the_file_holds():
         assert (np.nextafter(found, np.float32(-1)) < bound).all()  # no float32 is between
     for name in ("a.npy", "a.npz", "a.vti"):
         np.testing.assert_array_equal(upper_bound(bound, Path(name)), bound)
+
+
+def test_the_bound_of_a_field_in_a_file_includes_its_rounding():
+    rng = np.random.default_rng(0)
+    field = rng.choice([-1, 1], (40, 50)) * 10 ** rng.uniform(-46, 38, (40, 50))
+    field[0] = field[0].astype(np.float32)
+    bound = abs(field) * 10 ** rng.uniform(-18, 2, field.shape)
+    bound[:, 0] = 0.0
+    for given in (bound, float(bound[1, 1])):
+        found = bound_in_file(given, field, Path("a.TIFF"))
+        parts = zip(*map(np.ravel, np.broadcast_arrays(found, given, field)), strict=True)
+        for one, before, value in parts:
+            error = Fraction(before) + abs(Fraction(float(np.float32(value))) - Fraction(value))
+            assert error <= Fraction(one) <= error * (1 + Fraction(2) ** -51)
+        for name, kind in (("a.npy", np.float64), ("a.tif", np.float32)):
+            as_given = bound_in_file(given, field.astype(kind), Path(name))
+            np.testing.assert_array_equal(as_given, np.broadcast_to(given, field.shape))
 
 
 @pytest.mark.parametrize("step", [1e-9, 1e9])
