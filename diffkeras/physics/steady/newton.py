@@ -45,9 +45,9 @@ CERTIFIED_SHARE = 0.5
 # 16-fold.
 RADIUS_FACTOR, ALIKE_SLOPES = 16.0, 0.01
 
-# the final field is rounded to float64 and multiplied by the scale, and its bound is the result of
-# some sums
-FINAL_ROUNDING = rounding_of(4, np.float64)
+# the final field is rounded to float64 and multiplied by the scale
+FINAL_ROUNDING = rounding_of(2, np.float64)
+LEAST_ERROR = rounding_of(4, np.float64)  # relative; double precision isn't asked for less
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
@@ -78,8 +78,10 @@ class NewtonRun:
         self._precision: np.dtype = np.dtype(np.float64)
         self._has_remainder = False
         self._ring_size = largest(equations.ring_values)
-        # of the fixed values, by division: no field is changed by more (maximum principle)
-        self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
+        # of the fixed values, by division: no field is changed by more (maximum principle). Of
+        # quotients up to 1, none is rounded by more than half a unit roundoff.
+        most = min(self._ring_size, 0.5)
+        self._fixed_rounding = 0.0 if equations.scale == 1 else rounding_of(most, np.float64)
         self.bound = np.inf  # the smallest proven one, rounding to float64 included
         self.steps = 0
         self._last_norm = self._last_change = np.inf
@@ -209,8 +211,8 @@ class NewtonRun:
             best, first_share = min(best, before), 0.0
 
     def _reachable(self, error: float) -> float:
-        """An estimated error to ask for: above the final rounding, but in extended precision."""
-        return error if self._precision == EXTENDED else max(error, FINAL_ROUNDING * self._size)
+        """An estimated error to ask for: above rounding, but in extended precision."""
+        return error if self._precision == EXTENDED else max(error, LEAST_ERROR * self._size)
 
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""
@@ -256,12 +258,12 @@ class NewtonRun:
     ) -> NDArray[np.float64] | None:
         """Bounds of the error of `rounded`, of about the needed size, 0 on the fixed nodes."""
         size = self._size
-        needed = max(needed - 2 * FINAL_ROUNDING * size, 0.0)
+        needed = max(needed - FINAL_ROUNDING * size - self._fixed_rounding, 0.0)
         remainder = self._remainder() if self._has_remainder else None
         radius = np.inf
         if not self._equations.is_linear:
             least = min(RADIUS_FACTOR * needed, ALIKE_SLOPES * size)
-            radius = max(RADIUS_FACTOR * max(estimate, FINAL_ROUNDING * size), least)
+            radius = max(RADIUS_FACTOR * max(estimate, LEAST_ERROR * size), least)
         for _ in range(MOST_PROOFS):
             bound = self._enclosure.bound(
                 self.field, radius, self._precision, needed, remainder, may_fail=may_fail
@@ -281,6 +283,7 @@ class NewtonRun:
         rounding += bound
         if remainder is not None:
             rounding += np.abs(remainder).astype(np.float64)
+        rounding *= SLACK  # of these sums
         rounding *= self._equations.free
         return rounding
 

@@ -22,11 +22,18 @@ from diffkeras.physics import equations as equations_module
 from diffkeras.physics.derivatives import adjoint
 from diffkeras.physics.families.shared_equations import MATRIX
 from diffkeras.physics.linear import finite_volumes as volumes_module
-from diffkeras.physics.linear.finite_volumes import EQUATION, STENCIL, FiniteVolumes
+from diffkeras.physics.linear.finite_volumes import (
+    EPSILON,
+    EQUATION,
+    EXTENDED,
+    STENCIL,
+    FiniteVolumes,
+)
 from diffkeras.physics.linear.steps import LinearSteps
 from diffkeras.physics.proofs import enclosure as enclosure_module
 from diffkeras.physics.proofs.enclosure import Enclosure
 from diffkeras.physics.proofs.rounding import rounding_allowance
+from diffkeras.physics.steady.newton import NewtonRun
 from tests.helpers.traced_numbers import traced, tracing, worst
 
 SIDES = ("absorbing", "reflecting", "periodic")
@@ -263,6 +270,32 @@ def test_least_slopes_and_changes_of_slope_include_their_rounding():
     roundoffs = here * (np.finfo(float).eps / 2)
     assert np.mean((here - least) / roundoffs) == pytest.approx(uptake.rounding + 1, abs=0.4)
     assert np.mean(change / roundoffs) == pytest.approx(2 * (uptake.rounding + 2), abs=0.4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_roundings_of_a_field_are_in_its_bound(seed):
+    """Division of fixed values by the scale, conversion to float64, multiplication by the scale.
+
+    Where values are a little more than half of the scale, and that is a little more than a power of
+    2, each is off by a unit roundoff at worst.
+    """
+    rng = np.random.default_rng(seed)
+    scale, decay, pairs = rng.uniform(1, 1.02), 2.0 ** -rng.integers(5, 9), 3000
+    held = scale * rng.uniform(0.5, 0.51, pairs)
+    held[0] = scale
+    free = np.tile([False, True, False], pairs)[None]  # each between two fixed nodes of its own
+    image = np.where(free, 0.0, np.repeat(held, 3))
+    problem = dk.Problem(image, fixed=~free, decay=decay, boundary="reflecting")
+    equations = Equations(problem)
+    assert equations.scale == scale
+    run = NewtonRun(equations)
+    bound = run._run(lambda: 0.0)  # as small as rounding allows
+    field, bound = (each[free] for each in equations.leave(run.rounded(), bound))
+    exact = [2 * Fraction(value) / (2 + Fraction(decay)) for value in held.tolist()]
+    errors = [abs(Fraction(one) - other) for one, other in zip(field, exact, strict=True)]
+    assert all(error <= Fraction(most) for error, most in zip(errors, bound, strict=True))
+    if np.finfo(EXTENDED).eps < EPSILON:  # otherwise the rounding of the equation is more
+        assert (np.array(errors, float) / bound).max() > 0.85
 
 
 def test_the_allowance_of_one_node_covers_its_rounding():
