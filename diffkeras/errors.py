@@ -1,8 +1,9 @@
 """The exceptions that diffkeras raises on purpose.
 
-Each message names the bad value and says what to do. The command line prints it in one line and
-exits with status 1. From Python, `DiffkerasError` catches all of them. Where a function does the
-work of a command, messages name that command's options, and `--run-dir` is the argument `run_dir`.
+Each message names the bad value and says what to do, in one sentence. The command line prints it,
+wrapped to the terminal, and exits with status 1. From Python, `DiffkerasError` catches all of them.
+Where a function does the work of a command, messages name that command's options, and `--run-dir`
+is the argument `run_dir`.
 """
 
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def numbered(what: str, number: int) -> Iterator[None]:
 
 
 class ProblemWarning(UserWarning):
-    """A problem that is probably not the one that was meant; commands print it in one line."""
+    """A problem that is probably not the one that was meant; commands print it as a warning."""
 
 
 class PackingError(PhysicsError):

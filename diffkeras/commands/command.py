@@ -1,4 +1,4 @@
-"""What all commands share: errors as one line, `--debug`, and what diffkeras logs on stderr."""
+"""What all commands share: errors as one sentence, `--debug`, and what diffkeras logs on stderr."""
 
 import contextlib
 import errno
@@ -91,7 +91,7 @@ quiet_option = click.option(
 
 
 class DiffkerasCommand(click.Command):
-    """A command that turns every error into one line and an exit status.
+    """A command that turns every error into one sentence and an exit status.
 
     `interrupted` says what is kept after Ctrl-C or SIGTERM.
     """
