@@ -59,6 +59,7 @@ def write_leaderboard(submissions: Submissions, output: Path) -> None:
     board, kept = submissions.board, published_rows()
     folders = sorted(submissions.folder.glob("*/"))
     own = {Submission.read(folder).manifest.model for folder in folders}
+    board.folder.mkdir(parents=True, exist_ok=True)
     kept = kept[(kept["benchmark"] != board.benchmark) | ~kept["model"].isin(own)]
     others = board.folder / "published_before.csv"
     kept.to_csv(others, index=False)
